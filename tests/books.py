@@ -47,6 +47,73 @@ class Deal:
         self.units, self.price = self.units * ratio, self.price / ratio
 
 
+@dataclass
+class Shared:
+    """The deals of one order that trades for several, in the order in which they were first told, and what each is to have."""
+
+    units: dict[str, Fraction]
+    own: str
+    """Whose what is dealt beyond that is."""
+    deals: list[Deal] = field(default_factory=list)
+
+    def parts(self, wanted: Deal) -> dict[str, Fraction]:
+        """By whose they are: whole units in proportion to what is still to be dealt, the rest to whom most is left."""
+        left = dict(self.units)
+        for deal in self.deals:
+            size, whole = abs(deal.units) if not deal.is_busted else Fraction(0), sum(left.values(), Fraction(0))
+            parts = dict(left)
+            if size < whole:
+                parts = {name: Fraction(size * units // whole) for name, units in left.items()}
+                rest = size - sum(parts.values())
+                for name in sorted(left, key=lambda name: parts[name] - left[name]):
+                    more = min(rest, left[name] - parts[name])
+                    parts[name], rest = parts[name] + more, rest - more
+            if deal is wanted:
+                beyond = size - sum(parts.values())
+                return parts | {self.own: parts.get(self.own, Fraction(0)) + beyond} if beyond else parts
+            left = {name: units - parts[name] for name, units in left.items()}
+        raise AssertionError("it is none of the order's")
+
+    def fees(self, deal: Deal) -> dict[str, Fraction]:
+        """Of what it cost, to eight decimals, the rest with the largest part."""
+        assert deal.fee is not None
+        amount, parts = deal.fee[0], self.parts(deal)
+        whole = sum(parts.values(), Fraction(0))
+        if not whole:
+            return {name: amount if name == next(iter(parts)) else Fraction(0) for name in parts}
+        fees = {name: Fraction(amount * units * 10**8 // whole, 10**8) for name, units in parts.items()}
+        largest = max(parts, key=lambda name: parts[name])
+        fees[largest] += amount - sum(fees.values(), Fraction(0))
+        return fees
+
+
+@dataclass
+class Part:
+    """Somebody's part of a deal, as `Book` reads a deal."""
+
+    whole: Deal
+    order: Shared
+    name: str
+
+    @property
+    def is_busted(self) -> bool:
+        return self.whole.is_busted
+
+    @property
+    def price(self) -> Fraction:
+        return self.whole.price
+
+    @property
+    def units(self) -> Fraction:
+        return self.order.parts(self.whole).get(self.name, Fraction(0)) * (1 if self.whole.units > 0 else -1)
+
+    @property
+    def fee(self) -> tuple[Fraction, str] | None:
+        if self.whole.fee is None:
+            return None
+        return self.order.fees(self.whole).get(self.name, Fraction(0)), self.whole.fee[1]
+
+
 class Standing(NamedTuple):
     units: Fraction
     cost: Fraction
@@ -58,7 +125,7 @@ class Standing(NamedTuple):
 
 @dataclass
 class Book:
-    deals: list[Deal] = field(default_factory=list)
+    deals: list[Deal | Part] = field(default_factory=list)
 
     def standing(self) -> Standing:
         units, cost, earned = Fraction(0), Fraction(0), Fraction(0)

@@ -128,6 +128,14 @@ class Owner(Protocol):
     def instrument(self) -> Instrument: ...
 
 
+class Whose(NamedTuple):
+    """One of the owners of an order that trades for several strategies."""
+
+    account_id: str
+    strategy_name: str
+    instrument: Instrument
+
+
 class HoldingKey(NamedTuple):
     """What is held together: by account, strategy and contract. A contract whose multiplier changes is another contract, and not
     one of which an earlier version did not know that it is quoted in cents.

@@ -27,11 +27,12 @@ from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
+from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, PositionTransferred, position_stream
 from liveorder.domain.position_booking import Holding
 from liveorder.domain.values import AssetClass, Side
-from tests.books import KIND, OWN, Book, Deal, Standing
+from tests.books import KIND, OWN, Book, Deal, Part, Shared, Standing
 from tests.builders import ACKNOWLEDGED, SENT, SESSION, seconds
 from tests.unit.readmodels.logs import MemoryLog, MemoryViews, StillClock, requested
 
@@ -39,6 +40,11 @@ COIN = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CR
 FEW = Keeping(fills_a_page=2, most_pages=2)
 MONEYS = {"USD": OWN, "BTC": KIND, "EUR": "EUR"}
 STRATEGIES = ("trend", "carry")
+SHARES = {
+    number: tuple(PositionShare(strategy_name=name, quantity=Decimal(units)) for name, units in zip(STRATEGIES, parts, strict=True))
+    for number, parts in {6: (20, 7), 7: (11, 30)}.items()
+}
+"""By order: of those that trade for both."""
 
 
 @dataclass
@@ -86,6 +92,8 @@ class Account:
         self.projector = BatchProjector(self.store, self.views)  # type: ignore[arg-type]  # the part of a store that a projector uses
         self.rebook = RebookPositions(self.store, self.risk, Days(), StillClock(), Silent())  # type: ignore[arg-type]  # and this
         self.books = {name: Book() for name in STRATEGIES}
+        self.shared: dict[int, Shared] = {}
+        """By order."""
         self.orders: dict[int, LiveOrder] = {}
         self.told: list[Told] = []
         self.late = 0
@@ -101,7 +109,11 @@ class Account:
                 instrument=COIN,
                 side=Side.SELL if number % 2 else Side.BUY,
                 strategy_name=STRATEGIES[number // 2 % 2],
+                shares=SHARES.get(number, ()),
             )
+            if number in SHARES:
+                units = {share.strategy_name: Fraction(share.quantity) for share in SHARES[number]}
+                self.shared[number] = Shared(units, begun.strategy_name)
             self.orders[number] = LiveOrder.replay(self.store.add(number, begun, SENT, ACKNOWLEDGED))
         return self.orders[number]
 
@@ -123,7 +135,12 @@ class Account:
     async def fill(self, number: int, units: int, price: int, fee: tuple[int, str] | None) -> None:
         order, name = self._order(number), f"e{len(self.told)}"
         deal = Deal(Fraction(units) * order.terms.side.sign, Fraction(price), _of(fee))
-        self.books[order.intent.strategy_name].deals.append(deal)
+        if number in self.shared:
+            self.shared[number].deals.append(deal)
+            for strategy in STRATEGIES:
+                self.books[strategy].deals.append(Part(deal, self.shared[number], strategy))
+        else:
+            self.books[order.intent.strategy_name].deals.append(deal)
         self.told.append(Told(number, deal, [name]))
         await self.tell(number, ev.Filled(**_words(name, units, price, fee)))
 
@@ -155,6 +172,8 @@ class Account:
         for told in self.told:
             if told.order == number:
                 told.deal.split(2)
+        if number in self.shared:
+            self.shared[number].units = {name: units * 2 for name, units in self.shared[number].units.items()}
         await self.tell(number, ev.Restated(split_ratio=Decimal(2)))
 
     async def keep(self, strategy: int, units: int, price: int) -> None:
@@ -274,7 +293,7 @@ def _places(before: LiveOrder, events: Sequence[Event]) -> dict[str, int]:
 units, prices, which = st.integers(1, 30), st.integers(0, 9), st.integers(0, 60)
 fees = st.tuples(st.integers(0, 3), st.sampled_from(["USD", "USD", "EUR", "BTC"]))
 steps = st.one_of(
-    st.tuples(st.just("fill"), st.integers(0, 5), units, prices, st.none() | fees),
+    st.tuples(st.just("fill"), st.integers(0, 7), units, prices, st.none() | fees),
     st.tuples(st.just("fill"), st.integers(0, 5), units, prices, st.none() | fees),
     st.tuples(st.just("correct"), which, st.just(0) | units, prices, st.none() | fees),
     st.tuples(st.just("bust"), which),
@@ -296,6 +315,19 @@ OLD = [
     ("charge", 2, (2, "EUR")),
     ("correct", 2, 0, 0, None),
 ]
+SHARED = [
+    ("fill", 7, 5, 8, (1, "USD")),
+    ("fill", 7, 1, 7, (1, "BTC")),
+    ("fill", 6, 9, 3, (3, "EUR")),
+    ("restart",),
+    ("fill", 7, 30, 9, None),
+    ("bust", 0),
+    ("fill", 7, 13, 5, (2, "USD")),
+    ("correct", 1, 25, 6, None),
+    ("split", 1),
+    ("charge", 3, (1, "USD")),
+    ("fill", 7, 2, 2, None),
+]
 CHAIN = [*FILLS[:3], ("correct", 0, 3, 9, (1, "BTC")), ("correct", 0, 5, 1, None), ("restart",), ("correct", 0, 7, 2, None)]
 
 
@@ -304,6 +336,7 @@ CHAIN = [*FILLS[:3], ("correct", 0, 3, 9, (1, "BTC")), ("correct", 0, 5, 1, None
 @example(BAD_PRINT)
 @example(OLD)
 @example(CHAIN)
+@example(SHARED)
 @example([*FILLS, ("transfer", 0, 5, 7), ("bust", 0), ("transfer", 1, -3, 2), ("restart",), *FILLS, ("correct", 0, 9, 9, None)])
 @example([*FILLS, ("split", 0), ("bust", 4), ("keep", 0, 2, 3), ("bust", 0)])
 def test_the_risk_ledger_is_the_reports_and_both_are_the_oracle(life: list[tuple[Any, ...]]) -> None:

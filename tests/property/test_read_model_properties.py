@@ -16,6 +16,7 @@ from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import events as ev
+from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, PositionTransferred, position_stream
 from liveorder.domain.position_booking import Holding
@@ -56,12 +57,14 @@ inferred = st.builds(
 charges = st.builds(ev.CommissionReported, execution_id=names, commission=st.decimals("0", "9", places=2))
 others = st.sampled_from([ACKNOWLEDGED, acknowledged("70"), REJECTED, REFUSED, cancelled(), ev.Restated(split_ratio=Decimal(3))])
 lives = st.lists(st.one_of(fills, fills, corrections, st.builds(bust, names), inferred, charges, others), max_size=8)
+SHARES = tuple(PositionShare(strategy_name=name, quantity=Decimal(units)) for name, units in (("mean", 30), ("trend", 12)))
 intents = st.fixed_dictionaries(
     {
         "side": st.sampled_from(Side),
         "strategy_name": st.sampled_from(["trend", "trend", "mean"]),
         "time_in_force": st.sampled_from([TimeInForce.DAY, TimeInForce.GTC]),
         "instrument": st.sampled_from([COIN, COIN, COIN.but(multiplier=Decimal(50))]),
+        "shares": st.sampled_from([(), (), SHARES]),
     }
 )
 transfers = st.builds(

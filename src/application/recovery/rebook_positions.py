@@ -27,7 +27,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import PositionEvent
-from liveorder.domain.position_booking import Holding, HoldingKey, Owner, holding_key
+from liveorder.domain.position_booking import Holding, HoldingKey, Owner, Whose, holding_key
 
 _NO_DAY = date.min
 """Stands for the day of entries whose day does not matter."""
@@ -124,7 +124,7 @@ class _Reading:
 def _owners(event: Event) -> Sequence[Owner]:
     """Whose positions it can change."""
     if isinstance(event, OrderRequested):
-        return (event,)
+        return [Whose(event.account_id, name, event.instrument) for name in event.strategies]
     return event.changes() if isinstance(event, PositionEvent) else ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -24,6 +24,7 @@ from liveorder.application.reporting.views.fields import rounded, rounded_fracti
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
+from liveorder.domain.order.shares import OwnExecution, own_executions
 from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_booking import BookedFill, Holding, Owner, holding_key
 from liveorder.domain.values import EXACT, Money, Side, TimeInForce
@@ -111,7 +112,7 @@ def change_of(item: RecordedEvent, change: PositionChange) -> FillChange:
         booked=item.position,
         order_id="",
         execution_id=str(item.envelope.event_id),
-        holding=_key(change),
+        holding=_key(change, change.strategy_name),
         account_id=change.account_id,
         strategy_name=change.strategy_name,
         symbol=instrument.symbol,
@@ -172,30 +173,34 @@ def fill_changes(change: OrderChange) -> Iterator[FillChange]:
     before, after = change.before, change.after
     if before is not None and before.executions is after.executions and before.submission is after.submission:
         return
-    key = _key(after.intent)
-    old = {} if before is None else _rows(before, before.executions.effective(), key, change.booked)
-    new = _rows(after, change.effective, key, change.booked)
-    for execution_id, row in (old | new).items():
-        if old.get(execution_id) != new.get(execution_id):
-            yield FillChange(key, row.booked, old.get(execution_id), new.get(execution_id))
+    old = {} if before is None else _rows(before, [*before.executions.effective()], change.booked)
+    new = _rows(after, change.effective, change.booked)
+    for key, row in (old | new).items():
+        if old.get(key) != new.get(key):
+            yield FillChange(row.holding, row.booked, old.get(key), new.get(key))
 
 
-def _rows(order: LiveOrder, effective: Iterable[BookedExecution], key: str, booked: Mapping[str, int]) -> dict[str, FillRow]:
-    """By execution id. One that was corrected to nothing makes no row, unless the broker charges for it all the same."""
-    counted = [each for each in effective if each.quantity or (each.commission is not None and each.commission.amount)]
-    return {execution.execution_id: _row(order, execution, key, booked) for execution in counted}
+def _rows(order: LiveOrder, effective: Sequence[BookedExecution], booked: Mapping[str, int]) -> dict[tuple[str, str], FillRow]:
+    """By strategy and execution id. What counts for nothing makes no row, unless the broker charges for it all the same."""
+    intent = order.intent
+    parts = own_executions(intent.strategy_name, intent.shares, order.executions, effective, intent.instrument.lot_size)
+    return {(own.strategy_name, own.execution.execution_id): _row(order, own, booked) for own in parts if _counts(own.execution)}
 
 
-def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping[str, int]) -> FillRow:
-    intent, commission = order.intent, execution.commission
+def _counts(execution: BookedExecution) -> bool:
+    return bool(execution.quantity) or (execution.commission is not None and bool(execution.commission.amount))
+
+
+def _row(order: LiveOrder, own: OwnExecution, booked: Mapping[str, int]) -> FillRow:
+    intent, execution, commission = order.intent, own.execution, own.execution.commission
     currency = None if commission is None or commission.currency == intent.instrument.currency else commission.currency
     return FillRow(
         min(booked[name] for name in order.executions.chain_of(execution)),
         str(intent.order_id),
         execution.execution_id,
-        key,
+        _key(intent, own.strategy_name),
         intent.account_id,
-        intent.strategy_name,
+        own.strategy_name,
         intent.instrument.symbol,
         intent.instrument.currency,
         f"{intent.instrument.multiplier:f}",
@@ -210,8 +215,8 @@ def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping
     )
 
 
-def _key(owner: Owner) -> str:
-    return repr(tuple(holding_key(owner)))
+def _key(owner: Owner, strategy_name: str) -> str:
+    return repr(tuple(holding_key(owner)._replace(strategy_name=strategy_name)))
 
 
 _LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)

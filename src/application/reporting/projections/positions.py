@@ -13,9 +13,10 @@ from liveorder.application.reporting.projections.fills import FILLS, FillChange,
 from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_STRATEGY, BY_SYMBOL, Batch, Filter, ReadModel
 from liveorder.application.reporting.projections.shapes import Key
 from liveorder.application.reporting.views import PositionView, position_view
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position import PositionStatus
 from liveorder.domain.position_adjustment import PositionEvent
-from liveorder.domain.position_booking import Holding, Owner, nothing
+from liveorder.domain.position_booking import Holding, Owner, Whose, nothing
 
 
 class PositionRow(NamedTuple):
@@ -57,12 +58,21 @@ def _project(batch: Batch, draft: RowChanges) -> None:
 
 def _changes(batch: Batch) -> Iterator[tuple[Owner, FillChange]]:
     for order in batch.orders:
+        intent = order.after.intent
         for change in fill_changes(order):
-            yield order.after.intent, change
+            yield _owner(intent, change), change
     for item in batch.events:
         if isinstance(item.event, PositionEvent):
             for changed in item.event.changes():
                 yield changed, change_of(item, changed)
+
+
+def _owner(intent: OrderRequested, change: FillChange) -> Owner:
+    if not intent.shares:
+        return intent
+    row = change.new or change.old
+    assert row is not None
+    return Whose(intent.account_id, row.strategy_name, intent.instrument)
 
 
 def _rebook(key: str, owner: Owner, changes: Sequence[FillChange], draft: RowChanges) -> None:

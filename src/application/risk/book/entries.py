@@ -13,8 +13,9 @@ from liveorder.application.ports.order_store import LedgerEntry
 from liveorder.application.risk.book.rows import position_key
 from liveorder.domain.fees_in_kind import largest_fee
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import decimal_text
+from liveorder.domain.order.events import OrderRequested, decimal_text
 from liveorder.domain.order.executions import BookedExecution, Executions
+from liveorder.domain.order.shares import OwnExecution, own_executions
 from liveorder.domain.position_adjustment import PositionChange, PositionEvent
 from liveorder.domain.position_booking import Owner, holding_key
 from liveorder.domain.values import ZERO, Side, total
@@ -61,34 +62,42 @@ def entries_between(
 
 
 def _booked(before: Executions, after: LiveOrder, session: date, places: Mapping[str, int]) -> Iterator[LedgerEntry]:
-    now = after.executions
+    now, owner = after.executions, after.intent.strategy_name
     if now is before:
         return
-    if _is_simple(before, now):
-        yield from (_entry(after, FILL, each, (each.execution_id,), session, places) for each in _newly_reported(before, now))
+    if _is_simple(before, now) and not after.intent.shares:
+        for each in _newly_reported(before, now):
+            yield _entry(after, FILL, OwnExecution(owner, each), (each.execution_id,), session, places)
         return
-    was, counts = _by_id(before), _by_id(now)
-    for name, execution in was.items():
-        if counts.get(name) != execution:
-            yield _entry(after, TAKE_BACK, execution, (name,), session, places)
+    was, counts = _own_by_id(after.intent, before), _own_by_id(after.intent, now)
+    for key, own in was.items():
+        if counts.get(key) != own:
+            yield _entry(after, TAKE_BACK, own, (own.execution.execution_id,), session, places)
     known = before.names - places.keys()
-    for name, execution in counts.items():
-        if was.get(name) != execution:
-            chain = now.chain_of(execution)
-            yield _entry(after, FILL, execution, chain, session, places, is_known=not known.isdisjoint(chain))
+    for key, own in counts.items():
+        if was.get(key) != own:
+            chain = now.chain_of(own.execution)
+            yield _entry(after, FILL, own, chain, session, places, is_known=not known.isdisjoint(chain))
+
+
+def _own_by_id(intent: OrderRequested, executions: Executions) -> dict[tuple[str, str], OwnExecution]:
+    """By strategy and execution id."""
+    counted, step = [*executions.effective()], intent.instrument.lot_size
+    parts = own_executions(intent.strategy_name, intent.shares, executions, counted, step)
+    return {(own.strategy_name, own.execution.execution_id): own for own in parts}
 
 
 def _entry(
     order: LiveOrder,
     kind: str,
-    execution: BookedExecution,
+    own: OwnExecution,
     chain: Collection[str],
     session: date,
     places: Mapping[str, int],
     *,
     is_known: bool = False,
 ) -> LedgerEntry:
-    intent = order.intent
+    intent, execution = order.intent, own.execution
     instrument, told_at = intent.instrument, order.last_update_at
     values = _terms(intent) | {
         "order_id": str(order.order_id),
@@ -109,12 +118,12 @@ def _entry(
     if is_known:
         values["is_known"] = "1"
     place = min((places[name] for name in chain if name in places), default=0)
-    return LedgerEntry(intent.account_id, kind, _key(intent), values, place)
+    return LedgerEntry(intent.account_id, kind, _key(intent, own.strategy_name), values, place)
 
 
-def _key(owner: Owner) -> str:
-    _, *contract = holding_key(owner)
-    return position_key(*contract)
+def _key(owner: Owner, strategy_name: str) -> str:
+    _, _, *contract = holding_key(owner)
+    return position_key(strategy_name, *contract)
 
 
 def _terms(owner: Owner) -> dict[str, str]:
@@ -135,12 +144,13 @@ def _changed(change: PositionChange, session_date: date, told_at: datetime, plac
         "session": session_date.isoformat(),
         "told_at": told_at.isoformat(),
     }
+    key, at = _key(change, change.strategy_name), {"at": change.effective_at.isoformat()}
     if not change.fee:
-        yield LedgerEntry(change.account_id, FILL, _key(change), booked | {"at": change.effective_at.isoformat()}, place)
+        yield LedgerEntry(change.account_id, FILL, key, booked | at, place)
         return
     units = decimal_text(change.fee)
-    paid = {"fee": units, "fee_currency": change.instrument.coin or "", "is_in_kind": "1", "at": change.effective_at.isoformat()}
-    yield LedgerEntry(change.account_id, FILL, _key(change), booked | paid, place)
+    paid = {"fee": units, "fee_currency": change.instrument.coin or "", "is_in_kind": "1"}
+    yield LedgerEntry(change.account_id, FILL, key, booked | paid | at, place)
     taken = {"session": session_date.isoformat(), "strategy_name": change.strategy_name, "units": units}
     yield LedgerEntry(change.account_id, FEE_TAKEN, change.instrument.key, taken, place)
 

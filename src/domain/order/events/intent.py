@@ -14,10 +14,11 @@ from liveorder.domain.lifecycle import Closing
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.changes import close_as
 from liveorder.domain.order.events.base import OrderEvent
+from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.order.vocabulary import RejectReason
-from liveorder.domain.record import Flat
-from liveorder.domain.wording import in_brackets, listed
+from liveorder.domain.record import Flat, Later
+from liveorder.domain.wording import in_brackets, listed, plain
 
 if TYPE_CHECKING:
     from liveorder.domain.order.state import LiveOrder
@@ -41,13 +42,22 @@ class OrderRequested(OrderEvent):
     broker: str
     instrument: Instrument
     terms: Flat[OrderTerms]
+    shares: Later[tuple[PositionShare, ...]] = ()
+    """Of an order that closes what several strategies hold: whose its fills are. Without any they are `strategy_name`'s."""
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Whose positions its fills change; more than is shared is its own."""
+        return (*(share.strategy_name for share in self.shares), self.strategy_name)
 
     def with_terms(self, **changes: Any) -> Self:
         """The same with other terms."""
         return self.but(terms=self.terms.but(**changes))
 
     def sentence(self) -> str:
-        return f"Order requested by {self.strategy_name}: {self.terms.in_words(self.instrument.key, self.instrument.currency)}"
+        wanted = self.terms.in_words(self.instrument.key, self.instrument.currency)
+        shares = ", ".join(f"{plain(share.quantity)} of {share.strategy_name}" for share in self.shares)
+        return f"Order requested by {self.strategy_name}: {wanted}{in_brackets(shares)}"
 
     def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
         terms = self.terms
