@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from liveorder.application.emergency.flatten import Flatten
 from liveorder.application.emergency.kill import Kill
 from liveorder.application.emergency.replay_journal import ReplayEmergencyJournal
+from liveorder.application.emergency.stop_orders import StopOrders
 from liveorder.application.orders.assembly import OrdersRoom
 from liveorder.application.recovery.assembly import Recovery
 from liveorder.application.risk.assembly import Risk
@@ -22,6 +23,7 @@ class Emergency:
 
 def assemble(on: Foundation, risk: Risk, orders: OrdersRoom, trading: Trading, recovery: Recovery) -> Emergency:
     register, gateways, halts = orders.register, on.gateways, risk.halts
-    flatten = Flatten(register, gateways, trading.execute, risk.book, on.clock)
-    stop = Kill(register, gateways, halts, trading.cancel, flatten, recovery.reconcile, on.journal, on.clock)
-    return Emergency(stop, ReplayEmergencyJournal(on.journal, halts, trading.cancel, on.sparing_log))
+    stop = StopOrders(gateways, trading.cancel, on.clock)
+    flatten = Flatten(register, gateways, trading.execute, stop, orders.positions, risk.book, on.clock)
+    kill = Kill(register, gateways, halts, stop, flatten, recovery.reconcile, orders.fees, risk.book, on.journal, on.clock)
+    return Emergency(kill, ReplayEmergencyJournal(on.journal, halts, trading.cancel, on.sparing_log))

@@ -32,6 +32,7 @@ from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import Approved, OrderRequested, Refused, RejectReason, SubmissionStarted
+from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
 from liveorder.domain.risk import KILL_SWITCH, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.signal import Signal, UnusableSignal
@@ -89,19 +90,20 @@ class ExecuteOrder:
         operator: str | None = None,
         dead_letter: UUID | None = None,
         instrument: Instrument | None = None,
+        shares: tuple[PositionShare, ...] = (),
     ) -> LiveOrder:
         """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already.
 
         A signal that is known already gives the order that it became. `dead_letter` is the id that its message would have as one:
         where that stands, the message stays refused. `instrument`: what is meant, where that is known better than a signal can
-        name it. Raises `UnusableSignal` for one that cannot become an order, and the errors of
-        `OrderStore.append` when nothing could be stored: then nothing was sent.
+        name it. `shares`: whose its fills are, where it trades for several strategies. Raises `UnusableSignal` for one that cannot
+        become an order, and the errors of `OrderStore.append` when nothing could be stored: then nothing was sent.
         """
         recent = await self._recent.order_of(signal.signal_id, signal.account_id or self._orders.identity.default_account)
         if recent is not None:
             return same_order(await self._orders.get(recent), signal)
         with self._recent.being_claimed(signal.signal_id) as claimed:
-            order, is_new = await self._claimed(signal, published_at, operator, dead_letter, instrument)
+            order, is_new = await self._claimed(signal, published_at, operator, dead_letter, instrument, shares)
             claimed.set_result(order.intent)
         if not is_new:
             return order
@@ -133,6 +135,7 @@ class ExecuteOrder:
         operator: str | None,
         dead_letter: UUID | None,
         instrument: Instrument | None,
+        shares: tuple[PositionShare, ...],
     ) -> tuple[LiveOrder, bool]:
         """The order that this signal became, durable; and whether it became it just now."""
         store, known_by = self._orders.identity, self._recognition(signal)
@@ -143,6 +146,8 @@ class ExecuteOrder:
             gateway = self.gateway_for(signal)
             is_urgent = operator is not None and signal.role is OrderRole.EXIT
             sized = await self._sized(signal, gateway, published_at, instrument, is_urgent=is_urgent)
+            if shares:
+                sized = replace(sized, intent=sized.intent.but(shares=shares))
         except UnusableSignal:
             if known := await self._known(signal, await self._orders.claims(known_by)):
                 return known, False

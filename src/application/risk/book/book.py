@@ -24,7 +24,7 @@ from liveorder.domain.position import Position
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, RiskView
-from liveorder.domain.values import ZERO, Side
+from liveorder.domain.values import ZERO
 
 
 class RiskBook:
@@ -191,23 +191,16 @@ class RiskBook:
             buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, without),
         )
 
-    def closable(self, account_id: str, instrument: Instrument, theirs: Decimal) -> Decimal:
-        """Units of the broker's position `theirs` that an order against it surely only takes off.
-
-        No more than our book has of it, less all that open and in-doubt orders could still take.
-        """
-        account = self._account(account_id)
-        holding = account.holding(instrument.key, instrument.currency)
-        account.refresh()
-        side = Side.SELL if theirs > 0 else Side.BUY
-        return holding.exposure.reducible_by(side, _nearer(holding.exposure.quantity, theirs))
-
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""
         return self._account(account_id).fees_due.get(instrument_key)
 
     def position(self, account_id: str, instrument_key: str) -> Position | None:
         return self._account(account_id).position(instrument_key)
+
+    def buying(self, account_id: str, instrument_key: str) -> Decimal:
+        """Units that open, in-doubt and reserved orders could still buy."""
+        return self._account(account_id).buying(instrument_key)
 
     def selling(self, account_id: str, instrument_key: str) -> Decimal:
         """Units that open, in-doubt and reserved orders could still sell."""
