@@ -90,9 +90,9 @@ class Instrument(Record):
             )
         return rounded
 
-    def round_stop(self, price: Decimal, side: Side, kind: OrderType) -> Decimal:
+    def round_stop(self, price: Decimal, side: Side, kind: OrderType, field: str = "stop_price") -> Decimal:
         """To the tick: a stop away from the market, so that it does not become active sooner than was asked; else passively."""
-        return self.round_price(price, side.opposite if kind.traits.is_stop else side, "stop_price")
+        return self.round_price(price, side.opposite if kind.traits.is_stop else side, field)
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """To the lot, toward zero. Raises `InvalidInput` when nothing is left."""

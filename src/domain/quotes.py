@@ -42,6 +42,11 @@ class Quote:
         is_stub = side is Side.SELL and fresh[0] is self.bid and len(fresh) > 1 and fresh[0].amount * 2 < fresh[1].amount
         return fresh[1] if is_stub else fresh[0]
 
+    def asked_for(self, side: Side, now: datetime, max_age_seconds: float) -> Priced:
+        """What an order of this side would meet, beside the last trade where that is fresh."""
+        is_fresh = self.last is not None and self.last.age_seconds(now) <= max_age_seconds
+        return Priced(self.met_by(side, now, max_age_seconds), last_trade=self.last if is_fresh else None)
+
     def _by_rank(self, side: Side) -> tuple[Price | None, Price | None, Price | None]:
         return (self.ask, self.last, self.bid) if side is Side.BUY else (self.bid, self.last, self.ask)
 
@@ -53,3 +58,5 @@ class Priced(NamedTuple):
     """The newest where none is fresh; None where there is none, or nobody could say."""
     problem: str = ""
     """Why the source could not be asked, in its own words."""
+    last_trade: Price | None = None
+    """None where it is not fresh."""

@@ -6,6 +6,7 @@ None means that there is no such limit. `liveorder init` writes them all, with t
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,13 @@ from liveorder.domain.values import Amount, Quantity
 
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class PassedExitStop(StrEnum):
+    """What becomes of an exit whose stop the market has passed already."""
+
+    MARKET = "market"
+    REFUSE = "refuse"
 
 
 class RiskLimits(BaseModel):
@@ -45,9 +53,15 @@ class RiskLimits(BaseModel):
     max_sell_score: Amount | None = Decimal(-60)
     """A SELL's score must be below this."""
     require_score: bool = False
-    """Whether a signal without a score is refused; it passes otherwise."""
+    """Whether a signal without a score is refused; an exit needs none."""
+    score_exits: bool = True
+    """Whether the score that a signal carries is judged also where it only reduces a position."""
     price_collar_percent: Quantity | None = Decimal(10)
-    """Percent of the last price: how much worse than it (a buy above, a sell below) a limit or stop-limit price may be."""
+    """Percent of the last price: how much worse than it (a buy above, a sell below) a limit or stop-limit price may be.
+    Of an exit with a stop: percent of the stop."""
+    passed_exit_stop: PassedExitStop = PassedExitStop.MARKET
+    """What becomes of an order that only reduces and whose stop_price the market has passed: market sends it as a market order,
+    refuse refuses it with an alert. One that opens or enlarges is always refused, as `stop_already_passed`."""
     max_signal_age_seconds: Seconds | None = 60.0
     """Seconds since the signal's timestamp, else since its source published it."""
     max_price_age_seconds: Seconds = 60.0

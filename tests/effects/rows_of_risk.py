@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from tests.effects.observing import Effect, refused_by, sends, staged, with_quotes
+from tests.effects.observing import Effect, Look, refused_by, sends, staged, with_quotes
 from tests.effects.stage import Stage, a_signal
 
 
@@ -15,6 +16,18 @@ async def _loses_and_buys(played: Stage) -> list[str]:
     await asyncio.sleep(5)
     _, refusals = await played.engine.execute.validate(a_signal("again"))
     return [refusal.code for refusal in refusals]
+
+
+def _leaves_by(**fields: Any) -> Look:
+    """The rules that stand in the way of selling what was bought, by such a signal."""
+
+    async def codes(played: Stage) -> list[str]:
+        await played.order()
+        await asyncio.sleep(5)
+        _, refusals = await played.engine.execute.validate(a_signal("exit", side="SELL", **fields))
+        return [refusal.code for refusal in refusals]
+
+    return codes
 
 
 POOR = {"accounts": [{"account_id": "SIM", "cash": "4999", "is_limited": True}]}
@@ -51,6 +64,11 @@ ROWS = {
         refused_by({"score": -70, "side": "SELL"}, risk={"max_sell_score": -70, "allow_short_selling": True}),
     ),
     "risk.require_score": Effect(["signal_score"], refused_by(risk={"require_score": True})),
+    "risk.score_exits": Effect([], staged(_leaves_by(score=-10), risk={"score_exits": False})),
+    "risk.passed_exit_stop": Effect(
+        ["stop_already_passed"],
+        staged(_leaves_by(order_type="STOP", stop_price=600), risk={"passed_exit_stop": "refuse"}),
+    ),
     "risk.price_collar_percent": Effect(
         ["price_collar"], refused_by({"order_type": "LIMIT", "limit_price": 510}, risk={"price_collar_percent": 1})
     ),

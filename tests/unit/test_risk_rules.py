@@ -54,6 +54,11 @@ def limit_order(price: str, **changes: Any) -> Proposal:
     return proposal(order_type=OrderType.LIMIT, limit_price=Decimal(price), decision_price=Decimal(price), **changes)
 
 
+def stop_order(stop_price: str, **changes: Any) -> Proposal:
+    terms = {"order_type": OrderType.STOP, "stop_price": Decimal(stop_price), "decision_price": Decimal(stop_price)}
+    return proposal(**terms | changes)
+
+
 def view(**changes: Any) -> RiskView:
     """Of an account with nothing in it, while everything is well, unless told otherwise."""
     fields: dict[str, Any] = {
@@ -149,6 +154,7 @@ REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
     ("in_doubt_symbol", proposal(), view(doubts=(UUID(int=1),)), NO_LIMITS),
     ("signal_score", proposal(), view(), limits(require_score=True)),
     ("no_fresh_price", proposal(decision_price=None), view(last_price=None, price_age_seconds=None), NO_LIMITS),
+    ("stop_already_passed", stop_order("45"), view(), NO_LIMITS),
     ("price_collar", limit_order("60"), view(), limits(price_collar_percent=Decimal(10))),
     ("short_selling", proposal(side=Side.SELL), view(), NO_LIMITS),
     ("order_quantity", proposal(), view(), limits(max_order_quantity=Decimal(9))),
@@ -168,7 +174,7 @@ def test_each_rule_refuses_alone(code: str, order: Proposal, seen: RiskView, all
 
 
 @pytest.mark.parametrize(("code", "order", "seen", "allowed"), REFUSED, ids=[case[0] for case in REFUSED])
-def test_an_order_that_only_reduces_meets_the_switches_alone(
+def test_an_order_that_only_reduces_meets_the_switches_and_the_rules_of_price_and_score(
     code: str, order: Proposal, seen: RiskView, allowed: RiskLimits
 ) -> None:
     held = seen._replace(exposure=Exposure(Decimal(-100), Decimal(5000)), agreed_quantity=Decimal(-100))
@@ -176,7 +182,7 @@ def test_an_order_that_only_reduces_meets_the_switches_alone(
         held = seen._replace(exposure=Exposure(Decimal(100), Decimal(5000)), agreed_quantity=Decimal(100))
     said = assess(order, held, allowed)
     assert said.is_reducing
-    stopping = {"kill_switch", "auto_trading"}
+    stopping = {"kill_switch", "auto_trading", "price_collar"}
     assert (said.refusal.code if said.refusal else None) == (code if code in stopping else None)
 
 
@@ -553,6 +559,175 @@ def test_the_collar_holds_for_prices_at_and_below_zero() -> None:
     assert refusal(limit_order("-36"), view(last_price=Decimal(-40)), COLLAR) is None
     assert refusal(limit_order("-35.9"), view(last_price=Decimal(-40)), COLLAR) == ("price_collar", "10.25", "10")
     assert refusal(limit_order("0.01"), view(last_price=Decimal(0)), COLLAR) == ("price_collar", "infinitely many", "10")
+
+
+# --- exits -----------------------------------------------------------------------------------------------------------------------
+
+LONG = {Side.SELL: 100, Side.BUY: -100}
+"""Signed units held, of which an order of the side takes off."""
+
+
+def leaving(order: Proposal, allowed: RiskLimits = COLLAR, **changes: Any) -> tuple[str, str | None, str | None] | None:
+    return refusal(order, holding(LONG[order.terms.side], **changes), allowed)
+
+
+@pytest.mark.parametrize(("side", "price"), [(Side.SELL, "45"), (Side.SELL, "900"), (Side.BUY, "55"), (Side.BUY, "1")])
+def test_a_limit_exit_may_be_worse_by_the_collar_and_better_by_anything(side: Side, price: str) -> None:
+    assert leaving(limit_order(price, side=side)) is None
+
+
+@pytest.mark.parametrize(("side", "price", "worse"), [(Side.SELL, "1", "98.00"), (Side.BUY, "500", "900.00")])
+@pytest.mark.parametrize("is_operators", [False, True])
+def test_a_limit_exit_beyond_the_collar_is_refused(side: Side, price: str, worse: str, is_operators: bool) -> None:
+    order = limit_order(price, side=side, is_operators=is_operators)
+    assert leaving(order) == ("price_collar", worse, "10")
+    assert leaving(order, limits()) is None
+
+
+def test_an_exit_is_not_refused_for_want_of_a_price() -> None:
+    order = limit_order("1", side=Side.SELL)
+    assert leaving(order, last_price=None, price_age_seconds=None) is None
+    assert leaving(order, price_age_seconds=60.5) is None
+    assert leaving(order, price_age_seconds=60.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "stop_price", "limit_price", "worse"),
+    [
+        (OrderType.STOP_LIMIT, "40", "39", None),
+        (OrderType.STOP_LIMIT, "40", "36", None),
+        (OrderType.STOP_LIMIT, "40", "35.9", "10.25"),
+        (OrderType.STOP_LIMIT, "49", "1", "97.96"),
+        (OrderType.LIMIT_IF_TOUCHED, "60", "59", None),
+        (OrderType.LIMIT_IF_TOUCHED, "60", "6", "90.00"),
+    ],
+)
+def test_the_limit_of_an_exit_that_waits_is_compared_with_its_stop(
+    kind: OrderType, stop_price: str, limit_price: str, worse: str | None
+) -> None:
+    """A guard a fifth below the market is an ordinary one."""
+    order = stop_order(stop_price, order_type=kind, side=Side.SELL, limit_price=Decimal(limit_price))
+    assert leaving(order) == (None if worse is None else ("price_collar", worse, "10"))
+
+
+def test_new_terms_of_an_exit_are_judged_by_the_collar_where_they_name_a_price() -> None:
+    order = limit_order("1", side=Side.SELL)
+    assert leaving(order._replace(renewed=frozenset({"limit_price"}))) == ("price_collar", "98.00", "10")
+    assert leaving(order._replace(renewed=frozenset({"quantity"}))) is None
+    assert refusal(limit_order("60", renewed=frozenset({"quantity"})), view(), COLLAR) == ("price_collar", "20.00", "10")
+
+
+PASSED = [
+    (OrderType.STOP, Side.BUY, "50", True),
+    (OrderType.STOP, Side.BUY, "50.01", False),
+    (OrderType.STOP, Side.SELL, "50", True),
+    (OrderType.STOP, Side.SELL, "49.99", False),
+    (OrderType.STOP_LIMIT, Side.BUY, "5", True),
+    (OrderType.STOP_LIMIT, Side.BUY, "55", False),
+    (OrderType.STOP_LIMIT, Side.SELL, "500", True),
+    (OrderType.STOP_LIMIT, Side.SELL, "45", False),
+    (OrderType.MARKET_IF_TOUCHED, Side.BUY, "50", True),
+    (OrderType.MARKET_IF_TOUCHED, Side.BUY, "49.99", False),
+    (OrderType.MARKET_IF_TOUCHED, Side.SELL, "50", True),
+    (OrderType.MARKET_IF_TOUCHED, Side.SELL, "50.01", False),
+    (OrderType.LIMIT_IF_TOUCHED, Side.BUY, "500", True),
+    (OrderType.LIMIT_IF_TOUCHED, Side.SELL, "5", True),
+    (OrderType.LIMIT_IF_TOUCHED, Side.SELL, "55", False),
+]
+SHORTING = limits(allow_short_selling=True)
+
+
+def waiting(kind: OrderType, side: Side, stop_price: str, **changes: Any) -> Proposal:
+    limit_price = Decimal(stop_price) if kind.traits.needs_limit_price else None
+    return stop_order(stop_price, order_type=kind, side=side, limit_price=limit_price, **changes)
+
+
+@pytest.mark.parametrize(("kind", "side", "stop_price", "is_passed"), PASSED)
+def test_a_stop_that_opens_is_refused_where_the_market_has_passed_it(
+    kind: OrderType, side: Side, stop_price: str, is_passed: bool
+) -> None:
+    expected = ("stop_already_passed", "50", stop_price) if is_passed else None
+    assert refusal(waiting(kind, side, stop_price), view(), SHORTING) == expected
+    enlarging = holding(-LONG[side])
+    assert refusal(waiting(kind, side, stop_price), enlarging, SHORTING) == expected
+
+
+@pytest.mark.parametrize(("kind", "side", "stop_price", "is_passed"), PASSED)
+def test_a_stop_that_only_reduces_becomes_a_market_exit_or_is_refused(
+    kind: OrderType, side: Side, stop_price: str, is_passed: bool
+) -> None:
+    order, seen = waiting(kind, side, stop_price), holding(LONG[side])
+    said = assess(order, seen, limits(price_collar_percent=Decimal(10)))
+    assert (said.refusal, said.exits_at_market) == (None, is_passed)
+    refusing = assess(order, seen, limits(passed_exit_stop="refuse"))
+    assert refusing.exits_at_market is False
+    assert (refusing.refusal is not None and refusing.refusal.code == "stop_already_passed") is is_passed
+
+
+def test_a_passed_stop_limit_of_an_exit_needs_no_limit_within_the_collar() -> None:
+    """It goes out at the market."""
+    order = stop_order("500", order_type=OrderType.STOP_LIMIT, side=Side.SELL, limit_price=Decimal(1))
+    assert leaving(order) is None
+    refusing = limits(price_collar_percent=Decimal(10), passed_exit_stop="refuse")
+    assert leaving(order, refusing) == ("stop_already_passed", "50", "500")
+
+
+@pytest.mark.parametrize("unseen", [{"last_price": None, "price_age_seconds": None}, {"price_age_seconds": 60.5}])
+def test_a_stop_is_passed_only_by_a_fresh_price(unseen: dict[str, Any]) -> None:
+    assert refusal(stop_order("5"), view(**unseen)) is None
+    said = assess(stop_order("500", side=Side.SELL), holding(100, **unseen), NO_LIMITS)
+    assert (said.refusal, said.exits_at_market) == (None, False)
+
+
+@pytest.mark.parametrize(("last_trade", "is_passed"), [("51", False), ("50.5", True), ("49", True), (None, True)])
+def test_a_stop_is_passed_only_where_the_last_trade_has_passed_it_too(last_trade: str | None, is_passed: bool) -> None:
+    """The bid at 50 is no reason to sell at once what was to be sold at 50.50 after trades at 51."""
+    seen = holding(100, last_trade=None if last_trade is None else Decimal(last_trade))
+    assert assess(stop_order("50.5", side=Side.SELL), seen, NO_LIMITS).exits_at_market is is_passed
+    opening = assess(stop_order("50.5", side=Side.SELL), view(last_trade=seen.last_trade), SHORTING)
+    assert (opening.refusal is not None) is is_passed
+
+
+def test_new_terms_that_move_a_stop_past_the_market_are_refused_of_exits_too() -> None:
+    order = stop_order("500", side=Side.SELL)
+    moved, larger = frozenset({"stop_price"}), frozenset({"quantity", "limit_price"})
+    assert leaving(order._replace(renewed=moved)) == ("stop_already_passed", "50", "500")
+    assert leaving(order._replace(renewed=larger)) is None
+    assert refusal(stop_order("5", renewed=larger), view()) is None
+
+
+def scored(score: int | None, **changes: Any) -> Proposal:
+    return sell(10, score=None if score is None else Decimal(score), **changes)
+
+
+SCORES = limits(max_sell_score=Decimal(-60), min_buy_score=Decimal(60), require_score=True)
+
+
+@pytest.mark.parametrize("role", OrderRole)
+def test_a_score_that_an_exit_carries_is_judged(role: OrderRole) -> None:
+    assert leaving(scored(-10, role=role), SCORES) == ("signal_score", "-10", "-60")
+    assert leaving(scored(-60, role=role), SCORES) == ("signal_score", "-60", "-60")
+    assert leaving(scored(-61, role=role), SCORES) is None
+    assert leaving(proposal(score=Decimal(10), role=role), SCORES) == ("signal_score", "10", "60")
+
+
+def test_a_score_of_an_exit_is_not_judged_where_score_exits_is_off() -> None:
+    off = SCORES.model_copy(update={"score_exits": False})
+    assert leaving(scored(-10), off) is None
+    assert refusal(scored(-10, role=OrderRole.EXIT), view(), off) == ("signal_score", "-10", "-60")
+
+
+def test_an_exit_needs_no_score() -> None:
+    assert leaving(scored(None), SCORES) is None
+    for role in OrderRole:
+        needs_one = role is OrderRole.ENTRY
+        allowed = SCORES.model_copy(update={"allow_short_selling": True})
+        assert refusal(scored(None, role=role), view(), allowed) == (("signal_score", "none", "a score") if needs_one else None)
+
+
+def test_a_persons_own_order_is_not_judged_by_a_score() -> None:
+    assert leaving(scored(-10, is_operators=True), SCORES) is None
+    assert refusal(proposal(score=Decimal(10), is_operators=True), view(), SCORES) is None
 
 
 # --- amounts ---------------------------------------------------------------------------------------------------------------------

@@ -196,7 +196,7 @@ class Gateway:
                 quote = await self.ask_again(lambda: self.market_data.latest(instrument))
         except BrokerError as error:
             return Priced(problem=str(error))
-        return Priced(None if quote is None else quote.met_by(side, self._clock.now(), self._max_price_age(instrument)))
+        return Priced() if quote is None else quote.asked_for(side, self._clock.now(), self._max_price_age(instrument))
 
     def _max_price_age(self, instrument: Instrument) -> float:
         return self.terms.limits_in(instrument.currency)[1].max_price_age_seconds

@@ -80,7 +80,9 @@ class Notices:
         self._taken = []
 
 
-_MAY_BE = {NoticeEvent.FILL: {NoticeEvent.FILL, NoticeEvent.PARTIAL}}
+_MAY_BE = {NoticeEvent.FILL: {NoticeEvent.FILL, NoticeEvent.PARTIAL}} | {
+    refusal: {refusal, NoticeEvent.EXIT_REFUSED} for refusal in (NoticeEvent.REFUSED, NoticeEvent.REJECTED)
+}
 """The notice events that only the order's state can distinguish."""
 
 ALERTS = {event: Manner.ON for event in NoticeEvent if event.is_alert}
@@ -98,8 +100,12 @@ def _outcome(order: LiveOrder) -> tuple[Any, ...]:
 
 
 def _event(fact: Event, order: LiveOrder | None) -> NoticeEvent | None:
-    is_part = fact.notice is NoticeEvent.FILL and order is not None and not order.status.is_closed
-    return NoticeEvent.PARTIAL if is_part else fact.notice
+    if order is None:
+        return fact.notice
+    if fact.notice is NoticeEvent.FILL and not order.status.is_closed:
+        return NoticeEvent.PARTIAL
+    is_refused = fact.notice in (NoticeEvent.REFUSED, NoticeEvent.REJECTED)
+    return NoticeEvent.EXIT_REFUSED if is_refused and order.terms.is_exit else fact.notice
 
 
 def _notice(item: RecordedEvent, event: NoticeEvent, order: LiveOrder | None, *, is_silent: bool) -> Notice:

@@ -45,12 +45,13 @@ class RiskGate:
         view, limits = await self.look(gateway, intent, priced)
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits)
 
-    async def refusals(
+    async def judge_all(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool
-    ) -> Sequence[RiskRefusal]:
-        """Everything that stands in the way."""
+    ) -> tuple[Assessment, Sequence[RiskRefusal]]:
+        """The same, and everything that stands in the way."""
         view, limits = await self.look(gateway, intent, priced)
-        return assess_all(Proposal.of(intent, is_operators=is_operators), view, limits)
+        proposal = Proposal.of(intent, is_operators=is_operators)
+        return assess(proposal, view, limits), assess_all(proposal, view, limits)
 
     async def look(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
@@ -82,7 +83,8 @@ class RiskGate:
         """The order with its new terms, in place of itself: what is filled already does not count again."""
         intent = terms.rest_of(order)
         view, limits = self._view(gateway, intent, priced, order.order_id)
-        return assess(Proposal.of(intent, is_operators=is_operators), view, limits, REPLACEMENT_RULES)
+        proposal = Proposal.of(intent, is_operators=is_operators, renewed=terms.changed)
+        return assess(proposal, view, limits, REPLACEMENT_RULES)
 
     def _view(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
@@ -106,7 +108,7 @@ class RiskGate:
             answer_lag_seconds=can.money_lag_seconds,
             without=without,
         )
-        return view, limits
+        return view._replace(last_trade=None if priced.last_trade is None else priced.last_trade.amount), limits
 
     def _closed_because(self, intent: OrderRequested, now: datetime) -> str | None:
         """Never of an order for the opening auction, which is sent before that."""

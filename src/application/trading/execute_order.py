@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
@@ -29,12 +30,13 @@ from liveorder.domain.claim import IdempotencyClaim, Recognition, recognition
 from liveorder.domain.errors import BrokerError, InvalidSymbolError, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.events import PERSON
 from liveorder.domain.execution_report import OrderSnapshot
+from liveorder.domain.impossible_prices import impossible_price
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import Approved, OrderRequested, Refused, RejectReason, SubmissionStarted
 from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
-from liveorder.domain.risk import KILL_SWITCH, is_refused_though_it_may_be_sent, refused_by
+from liveorder.domain.risk import KILL_SWITCH, Assessment, as_market_exit, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.sizing import (
     Origin,
@@ -121,10 +123,11 @@ class ExecuteOrder:
         known = await self._known(signal, await self._orders.claims(self._recognition(signal)))
         gateway = self.gateway_for(signal)
         sized = await self._sized(signal, gateway)
-        form = self._refusal_of_form(gateway, sized) or self._submit.refusal(gateway, sized.intent)
-        risks = await self._gate.refusals(gateway, sized.intent, sized.priced, is_operators=operator is not None)
+        assessment, risks = await self._gate.judge_all(gateway, sized.intent, sized.priced, is_operators=operator is not None)
+        intent = _as_it_goes_out(gateway, sized, assessment)
+        form = self._refusal_of_form(gateway, sized) or self._submit.refusal(gateway, intent)
         again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
-        return sized.intent, [*again, *([form] if form is not None else []), *map(refused_by, risks)]
+        return intent, [*again, *([form] if form is not None else []), *map(refused_by, risks)]
 
     # --- which order it is -----------------------------------------------------------------------------------------------------
 
@@ -267,11 +270,11 @@ class ExecuteOrder:
             events = self._submit.begin(gateway, requests.draft_of(found), Approved(), may_be_sent_already=True)
             claim = replace(claim, claim=claim_of(found, self._orders.identity.keys))
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
-        verdict, reduces_only = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
+        verdict, intent = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
         if isinstance(verdict, Refused):
             return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim)
         passes_halt = is_operators and self._halts.now.stands_for(gateway.account_id) is not None
-        draft = requests.draft_of(intent.with_terms(passes_halt=passes_halt, reduces_only=reduces_only))
+        draft = requests.draft_of(intent.with_terms(passes_halt=passes_halt))
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
         events = self._submit.begin(gateway, draft, verdict, may_be_sent_already=may_be_sent_already)
         scopes = stopped_by(draft.intent) if isinstance(events[-1], SubmissionStarted) else ()
@@ -285,30 +288,32 @@ class ExecuteOrder:
 
     async def _judged(
         self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool
-    ) -> tuple[Refused | Approved, bool]:
-        """The verdict, of the form first and then of the rules; and whether the order can only reduce the position.
+    ) -> tuple[Refused | Approved, OrderRequested]:
+        """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce.
 
         Nothing is awaited between the last look at the account and the return: the caller reserves what it is about to risk before
         another order is judged.
         """
-        intent, priced, reduces_only = sized.intent, sized.priced, False
+        intent, priced = sized.intent, sized.priced
         verdict: Refused | Approved | None = self._refusal_of_form(gateway, sized)
         if verdict is None:
-            assessment = await self._gate.judge(gateway, intent, priced, is_operators=is_operators)
-            refusal, reduces_only = assessment.refusal, assessment.is_reducing
-            verdict = Approved(figures=assessment.figures) if refusal is None else refused_by(refusal)
+            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators)
+            verdict = Approved(figures=judged.figures) if judged.refusal is None else refused_by(judged.refusal)
+            goes_as_asked = is_suspect or judged.refusal is not None
+            intent = _as_it_goes_out(gateway, sized, replace(judged, exits_at_market=False) if goes_as_asked else judged)
         if is_suspect and isinstance(verdict, Refused):
-            rules = await self._gate.refusals(gateway, intent, priced, is_operators=is_operators)
+            _, rules = await self._gate.judge_all(gateway, intent, priced, is_operators=is_operators)
             name, can = gateway.broker.name, gateway.broker.capabilities
             if not is_refused_though_it_may_be_sent(intent.signal_id, verdict, rules, name, can):
-                return Approved(), reduces_only
-        return verdict, reduces_only
+                return Approved(), intent
+        return verdict, intent
 
     def _refusal_of_form(self, gateway: Gateway, sized: SizedIntent) -> Refused | None:
         """What is wrong with the order itself, before any limit is looked at."""
         intent = sized.intent
-        if sized.problem is not None:
-            return _invalid(f"invalid_{sized.problem.field}", str(sized.problem))
+        problem = sized.problem or impossible_price(intent.terms, intent.instrument, self._market(gateway, sized))
+        if problem is not None:
+            return _invalid(f"invalid_{problem.field}", str(problem))
         if not intent.terms.unattended:
             return None
         if not is_unprotected(intent, gateway.terms.mode):
@@ -317,6 +322,12 @@ class ExecuteOrder:
         remedy = 'leave it out, or say "protection": "external" if something else takes care of it'
         return _invalid("unprotected", f"{intent.terms.unattended_note}; {remedy}")
 
+    def _market(self, gateway: Gateway, sized: SizedIntent) -> Decimal | None:
+        """The price that the order would meet; None where it is not fresh."""
+        price, (_, limits) = sized.priced.price, gateway.terms.limits_in(sized.intent.instrument.currency)
+        is_fresh = price is not None and price.age_seconds(self._clock.now()) <= limits.max_price_age_seconds
+        return price.amount if price is not None and is_fresh else None
+
     async def _found_at_broker(self, gateway: Gateway, intent: OrderRequested) -> OrderRequested | None:
         """The intent under the key that the broker has it by: the order may have been sent by a release that derives another."""
         for client_order_id in self._orders.identity.keys.possible_ids(intent.account_id, intent.signal_id):
@@ -324,6 +335,13 @@ class ExecuteOrder:
             if isinstance(await gateway.find(requests.draft_of(under_key)), OrderSnapshot):
                 return under_key
         return None
+
+
+def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) -> OrderRequested:
+    intent, price = sized.intent, sized.priced.price
+    if judged.exits_at_market:
+        intent = as_market_exit(intent, None if price is None else price.amount, gateway.broker.capabilities)
+    return intent.with_terms(reduces_only=True) if judged.is_reducing else intent
 
 
 def _invalid(code: str, message: str) -> Refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
@@ -18,6 +18,11 @@ class Amendment:
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The names of the terms that change."""
+        return frozenset(each.name for each in fields(self) if getattr(self, each.name) is not None)
 
     def on_grid(self, instrument: Instrument, side: Side, kind: OrderType) -> Amendment:
         """The quantity toward zero to the lot, prices to the tick, as of a new order. `InvalidInput` where nothing is left."""

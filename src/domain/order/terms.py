@@ -55,11 +55,20 @@ class OrderTerms(Record):
     """Judged so that it can only reduce the position, whatever else happens."""
     passes_halt: bool = False
     """An operator's order that only reduces a position, approved although a halt stood."""
+    asked_order_type: Later[OrderType | None] = None
+    """What was asked for, where the order came to be a market exit because its stop was passed already; so are the next two."""
+    asked_stop_price: Later[Price | None] = None
+    asked_limit_price: Later[Price | None] = None
 
     @property
     def stale_after(self) -> datetime | None:
         """After this nothing is sent: not after the order's own end either."""
         return min((each for each in (self.valid_until, self.expires_at) if each is not None), default=None)
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether it is said to end or to guard a position, or can only reduce one."""
+        return self.reduces_only or self.role is not OrderRole.ENTRY
 
     @property
     def unattended(self) -> tuple[str, ...]:
@@ -74,7 +83,7 @@ class OrderTerms(Record):
     def in_words(self, key: str, currency: str) -> str:
         """`BUY 100 ARCA:SPY at limit, limit 9.5, DAY`."""
         size = plain(self.quantity) if self.quantity is not None else f"{plain(self.notional)} {currency} of"
-        kind = self.order_type.replace("_", " ").lower()
+        kind = _spelled(self.order_type)
         prices = {
             "limit": self.limit_price,
             "stop": self.stop_price,
@@ -82,7 +91,13 @@ class OrderTerms(Record):
             "trail %": self.trail_percent,
             "limit offset": self.limit_offset,
         }
+        asked = {"stop": self.asked_stop_price, "limit": self.asked_limit_price}
+        kind += f" (asked as {_spelled(self.asked_order_type)}{listed(asked)}, which is passed)" if self.asked_order_type else ""
         hours = ", extended hours" if self.hours is TradingHours.EXTENDED else ""
         shadow = " (shadow: not to be sent)" if self.is_shadow else ""
         note = f"; {self.unattended_note}" if self.unattended else ""
         return f"{self.side} {size} {key} at {kind}{listed(prices)}, {self.time_in_force}{hours}{shadow}{note}"
+
+
+def _spelled(kind: OrderType) -> str:
+    return kind.replace("_", " ").lower()

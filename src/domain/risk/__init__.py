@@ -2,7 +2,7 @@
 
 from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
-from liveorder.domain.risk.consequences import end_unwanted, is_refused_though_it_may_be_sent, refused_by
+from liveorder.domain.risk.consequences import as_market_exit, end_unwanted, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.risk.covers import NO_COVER, Cover, Covers
 from liveorder.domain.risk.exposure import Exposure, OpenSide, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
@@ -29,6 +29,7 @@ __all__ = [
     "RiskRefusal",
     "RiskView",
     "Rule",
+    "as_market_exit",
     "assess",
     "assess_all",
     "end_unwanted",

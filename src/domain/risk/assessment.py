@@ -25,12 +25,13 @@ from liveorder.domain.risk.permissions import (
     signal_score,
     unreconciled_symbol,
 )
-from liveorder.domain.risk.prices import no_fresh_price, price_collar
+from liveorder.domain.risk.prices import exits_at_market, no_fresh_price, price_collar, stop_already_passed
 from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal, RiskView, Rule
 from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
 from liveorder.domain.risk_limits import RiskLimits
 
 SWITCHES: tuple[Rule, ...] = (kill_switch, auto_trading, stale_signal)
+EXIT_RULES: tuple[Rule, ...] = (*SWITCHES, signal_score, stop_already_passed, price_collar)
 """All that an order which can only reduce a position has to pass."""
 
 RULES: tuple[Rule, ...] = (
@@ -42,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     in_doubt_symbol,
     signal_score,
     no_fresh_price,
+    stop_already_passed,
     price_collar,
     short_selling,
     order_quantity,
@@ -71,12 +73,15 @@ class Assessment:
     refusal: RiskRefusal | None
     is_reducing: bool
     figures: dict[str, str] = field(default_factory=dict)
+    exits_at_market: bool = False
+    """Whether it goes out as a market order, since it only reduces and its stop is passed."""
 
 
 def assess(proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule] = RULES) -> Assessment:
     """The first refusal, if any."""
     case = RiskCase.of(proposal, view)
-    return Assessment(next(_refusals(case, limits, rules), None), case.is_reducing, _figures(case))
+    refusal = next(_refusals(case, limits, rules), None)
+    return Assessment(refusal, case.is_reducing, _figures(case), exits_at_market(case, limits))
 
 
 def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits) -> tuple[RiskRefusal, ...]:
@@ -86,7 +91,7 @@ def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits) -> tuple[
 
 def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule]) -> Iterator[RiskRefusal]:
     for rule in rules:
-        if case.is_reducing and rule not in SWITCHES:
+        if case.is_reducing and rule not in EXIT_RULES:
             continue
         if (refusal := rule(case, limits)) is not None:
             yield refusal

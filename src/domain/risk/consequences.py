@@ -1,16 +1,20 @@
-"""What follows from a refusal: the event that records it, the end of an order that was approved before, or neither."""
+"""What follows from what the rules say: the event that records a refusal, the end of an order that was approved before, or what an
+exit comes to whose stop is passed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import CancelReason, Refused, RejectReason
+from liveorder.domain.order.events import CancelReason, OrderRequested, Refused, RejectReason
 from liveorder.domain.risk.proposal import RiskRefusal
 from liveorder.domain.risk.switches import AUTO_TRADING, KILL_SWITCH
 from liveorder.domain.signal import UnusableSignal
+from liveorder.domain.values import OrderType
 
 
 def refused_by(refusal: RiskRefusal) -> Refused:
@@ -20,6 +24,26 @@ def refused_by(refusal: RiskRefusal) -> Refused:
         message=refusal.message,
         measured=refusal.measured,
         limit=refusal.limit,
+    )
+
+
+def as_market_exit(intent: OrderRequested, price: Decimal | None, can: BrokerCapabilities) -> OrderRequested:
+    """What an exit comes to whose stop is passed: a market order at about `price`, beside which stands what was asked.
+
+    It trades at once: it stands as long as market orders usually do at its broker, and is stale once it would have ended.
+    """
+    terms = intent.terms
+    return intent.with_terms(
+        order_type=OrderType.MARKET,
+        limit_price=None,
+        stop_price=None,
+        time_in_force=can.usual_time_in_force(intent.instrument.asset_class, OrderType.MARKET),
+        expires_at=None,
+        valid_until=terms.stale_after,
+        decision_price=price,
+        asked_order_type=terms.order_type,
+        asked_stop_price=terms.stop_price,
+        asked_limit_price=terms.limit_price,
     )
 
 

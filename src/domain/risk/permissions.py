@@ -5,7 +5,7 @@ from __future__ import annotations
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import ZERO, Side
+from liveorder.domain.values import ZERO, OrderRole, Side
 
 
 def currency(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
@@ -35,16 +35,22 @@ def market_closed(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
 
 
 def signal_score(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
-    """A BUY above its bound, a SELL below its own; at the bound is not beyond it. Without a score only where none is required."""
-    score, is_buy = case.proposal.terms.score, case.proposal.terms.side is Side.BUY
+    """A BUY above its bound, a SELL below its own; at the bound is not beyond it. Of an exit too, unless `score_exits` is off.
+
+    Without a score only where none is required: an exit needs none, and neither does what a person orders (ADR 58).
+    """
+    terms, score = case.proposal.terms, case.proposal.terms.score
+    is_buy, is_exit = terms.side is Side.BUY, case.is_reducing or terms.role is not OrderRole.ENTRY
+    if case.proposal.is_operators or (case.is_reducing and not limits.score_exits):
+        return None
     if score is None:
-        if not limits.require_score or case.proposal.is_operators:
+        if is_exit or not limits.require_score:
             return None
         return RiskRefusal("signal_score", "the signal has no score and require_score is set", "none", "a score")
     bound = limits.min_buy_score if is_buy else limits.max_sell_score
     if bound is None or (score > bound if is_buy else score < bound):
         return None
-    side, way = case.proposal.terms.side.value, "above" if is_buy else "below"
+    side, way = terms.side.value, "above" if is_buy else "below"
     measured, limit = decimal_text(score), decimal_text(bound)
     return RiskRefusal("signal_score", f"the score of a {side} must be {way} {limit}, it is {measured}", measured, limit)
 

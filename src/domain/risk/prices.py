@@ -1,4 +1,4 @@
-"""Rules about prices: is there one, and is the order's own anywhere near it."""
+"""Rules about prices: is there one, is the order's own anywhere near it, and has the market passed its stop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal
-from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.risk_limits import PassedExitStop, RiskLimits
+from liveorder.domain.values import ZERO, Side
 
 
 def no_fresh_price(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
@@ -37,16 +38,78 @@ def _needs_price(proposal: Proposal, limits: RiskLimits) -> bool:
 
 
 def price_collar(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
-    """A limit price may be worse than the last price by so many percent; how much better is the sender's own affair."""
-    limit_price, last_price, percent = case.proposal.terms.limit_price, case.view.last_price, limits.price_collar_percent
-    if limit_price is None or last_price is None or percent is None:
+    """A limit price may be worse than the last price by so many percent; how much better is the sender's own affair.
+
+    An exit passes where there is no fresh price, or where new terms leave its prices as they are. The limit of an exit that waits
+    is compared with its stop, where the market will be by then (ADR 58).
+    """
+    terms, percent = case.proposal.terms, limits.price_collar_percent
+    if terms.limit_price is None or percent is None or exits_at_market(case, limits):
         return None
-    worse_by = (limit_price - last_price) * case.proposal.terms.side.sign
-    if worse_by * 100 <= percent * abs(last_price):
+    compared, what = _compared_with(case, limits)
+    if compared is None:
         return None
-    price, last = decimal_text(limit_price), decimal_text(last_price)
-    message = f"{case.proposal.terms.side} at {price} is {_percent(worse_by, last_price)} % worse than the last price, {last}"
-    return RiskRefusal("price_collar", message, _percent(worse_by, last_price), decimal_text(percent))
+    worse_by = (terms.limit_price - compared) * terms.side.sign
+    if worse_by * 100 <= percent * abs(compared):
+        return None
+    worse, price = _percent(worse_by, compared), decimal_text(terms.limit_price)
+    message = f"{terms.side} at {price} is {worse} % worse than {what}, {decimal_text(compared)}"
+    return RiskRefusal("price_collar", message, worse, decimal_text(percent))
+
+
+def _compared_with(case: RiskCase, limits: RiskLimits) -> tuple[Decimal | None, str]:
+    """What the limit price is compared with, and what that is; None: with nothing."""
+    if not case.is_reducing:
+        return case.view.last_price, "the last price"
+    if not case.proposal.renews("limit_price", "stop_price"):
+        return None, ""
+    price, stop_price = _fresh_price(case, limits), case.proposal.terms.stop_price
+    if price is None or stop_price is None or is_passed(case, limits):
+        return price, "the last price"
+    return stop_price, "its stop"
+
+
+def stop_already_passed(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
+    """What waits for a price that the market has passed does not wait: it trades at once. A digit too many does that.
+
+    An exit goes out all the same, as what it comes to: see `exits_at_market`.
+    """
+    terms = case.proposal.terms
+    if not is_passed(case, limits) or not case.proposal.renews("stop_price") or exits_at_market(case, limits):
+        return None
+    assert terms.stop_price is not None
+    last, stop = decimal_text(case.view.last_price or ZERO), decimal_text(terms.stop_price)
+    waits = "at or above" if (terms.side is Side.BUY) is terms.order_type.traits.is_stop else "at or below"
+    message = (
+        f"{case.proposal.instrument.symbol} stands at {last}, and a {terms.side} {terms.order_type} is active {waits} its "
+        f"stop_price, {stop}: it would trade at once; correct stop_price, or send a MARKET order if that is meant"
+    )
+    return RiskRefusal("stop_already_passed", message, last, stop)
+
+
+def is_passed(case: RiskCase, limits: RiskLimits) -> bool:
+    """Whether the market is beyond the price at which the order becomes active, or just there, by fresh prices only.
+
+    By what the order would meet and by the last trade: brokers differ in what they go by, and in a wide spread they are far apart.
+    """
+    terms, price = case.proposal.terms, _fresh_price(case, limits)
+    if terms.stop_price is None or price is None:
+        return False
+    way = terms.side.sign if terms.order_type.traits.is_stop else -terms.side.sign
+    told = (price, case.view.last_trade if case.view.last_trade is not None else price)
+    return all((each - terms.stop_price) * way >= 0 for each in told)
+
+
+def exits_at_market(case: RiskCase, limits: RiskLimits) -> bool:
+    """Whether it is a new order that only reduces, and goes out at the market because its stop is passed."""
+    is_wanted = case.is_reducing and case.proposal.is_new and limits.passed_exit_stop is PassedExitStop.MARKET
+    return is_wanted and is_passed(case, limits)
+
+
+def _fresh_price(case: RiskCase, limits: RiskLimits) -> Decimal | None:
+    """What the order would meet, where that is young enough to be reckoned with."""
+    age_seconds = case.view.price_age_seconds
+    return case.view.last_price if age_seconds is not None and age_seconds <= limits.max_price_age_seconds else None
 
 
 def _percent(difference: Decimal, price: Decimal) -> str:

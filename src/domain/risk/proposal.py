@@ -26,10 +26,20 @@ class Proposal(NamedTuple):
     terms: OrderTerms
     is_operators: bool = False
     """A person's own order, not a signal's."""
+    renewed: frozenset[str] | None = None
+    """Of new terms for a working order: the names of those that change. None: it is a new order."""
 
     @classmethod
-    def of(cls, intent: OrderRequested, *, is_operators: bool) -> Proposal:
-        return cls(intent.account_id, intent.strategy_name, intent.instrument, intent.terms, is_operators)
+    def of(cls, intent: OrderRequested, *, is_operators: bool, renewed: frozenset[str] | None = None) -> Proposal:
+        return cls(intent.account_id, intent.strategy_name, intent.instrument, intent.terms, is_operators, renewed)
+
+    @property
+    def is_new(self) -> bool:
+        return self.renewed is None
+
+    def renews(self, *names: str) -> bool:
+        """Whether any of these terms is new: of a new order all are."""
+        return self.renewed is None or not self.renewed.isdisjoint(names)
 
     @property
     def units(self) -> Decimal | None:
@@ -97,6 +107,8 @@ class RiskView(NamedTuple):
     last_price: Decimal | None = None
     price_age_seconds: float | None = None
     """Of `last_price`; None when there is no price."""
+    last_trade: Decimal | None = None
+    """What the last trade was made at, where it is fresh: `last_price` is what the order would meet."""
     price_problem: str = ""
     """Why no price could be asked for, in the source's own words; empty where it answered."""
     buying_power: BuyingPower | None = None

@@ -1,4 +1,4 @@
-"""The switches: the only rules that an order which can only reduce a position meets. Each says itself whom it lets through."""
+"""The switches: every order meets them, also one that can only reduce a position. Each says itself whom it lets through."""
 
 from __future__ import annotations
 

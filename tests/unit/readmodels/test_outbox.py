@@ -12,11 +12,13 @@ from liveorder.application.outbox.outbox import MOST_UNSAVED, Outbox
 from liveorder.application.outbox.publisher import Confirmation
 from liveorder.application.recording import domain_events
 from liveorder.domain.dead_letter import SignalDeadLettered
+from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order import events as ev
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
-from tests.builders import ACKNOWLEDGED, REFUSED, SENT, bust, cancelled, fill, seconds, submission
+from liveorder.domain.values import OrderRole
+from tests.builders import ACKNOWLEDGED, REFUSED, REJECTED, SENT, bust, cancelled, fill, seconds, submission
 from tests.unit.readmodels.logs import MemoryLog, StillClock, order_id, requested
 
 BOOKMARK = "outbox:wall"
@@ -219,5 +221,19 @@ def test_a_step_that_goes_as_it_should_makes_no_notice() -> None:
 
 
 def test_every_notice_that_people_may_want_is_that_of_an_event() -> None:
-    """A part of a fill is told from a whole one by its order."""
-    assert {kind.notice for kind in domain_events()} == {*NoticeEvent, None} - {NoticeEvent.PARTIAL}
+    """A part of a fill is told from a whole one by its order, and so is an exit that is refused."""
+    told_by_the_order = {NoticeEvent.PARTIAL, NoticeEvent.EXIT_REFUSED}
+    assert {kind.notice for kind in domain_events()} == {*NoticeEvent, None} - told_by_the_order
+
+
+@pytest.mark.parametrize("refusal", [(REFUSED,), (SENT, REJECTED)])
+@pytest.mark.parametrize("exit_", [{"role": OrderRole.STOP_LOSS}, {"role": OrderRole.EXIT}, {"reduces_only": True}])
+async def test_a_refused_exit_is_an_alert(log: MemoryLog, wall: Wall, refusal: tuple[Event, ...], exit_: dict[str, Any]) -> None:
+    """The position stays, and nobody looks after it; that an entry is refused is everyday."""
+    outbox = await opened(log, Notices(wall, ALERTS))
+    log.add(1, requested(1), *refusal)
+    log.add(2, requested(2).with_terms(**exit_), *refusal)
+    await outbox.flush()
+    assert [(each.event, each.category, each.order_id) for each in wall.told] == [
+        (NoticeEvent.EXIT_REFUSED, "WARNING", str(order_id(2)))
+    ]
