@@ -64,6 +64,9 @@ class RiskLimits(BaseModel):
     refuse refuses it with an alert. One that opens or enlarges is always refused, as `stop_already_passed`."""
     max_signal_age_seconds: Seconds | None = 60.0
     """Seconds since the signal's timestamp, else since its source published it."""
+    repeat_window_seconds: Seconds | None = None
+    """Seconds in which an order like the one before, of the same strategy, instrument and side, is refused as `repeated`; an exit
+    never is."""
     max_price_age_seconds: Seconds = 60.0
     """Seconds: an older price is not fresh, and an order that needs one is refused as `no_fresh_price`."""
     check_buying_power: bool = True

@@ -30,6 +30,12 @@ def _leaves_by(**fields: Any) -> Look:
     return codes
 
 
+async def _buys_again(played: Stage) -> list[str]:
+    await played.order()
+    _, refusals = await played.engine.execute.validate(a_signal("again"))
+    return [refusal.code for refusal in refusals]
+
+
 POOR = {"accounts": [{"account_id": "SIM", "cash": "4999", "is_limited": True}]}
 UNTOLD = {"faults": {"faults": [{"kind": "query_failed", "on": "account"}]}}
 """Of the account's money only the connection tells."""
@@ -75,6 +81,7 @@ ROWS = {
     "risk.max_signal_age_seconds": Effect(
         ["stale_signal"], refused_by({"timestamp": "2025-03-10T15:59:50Z"}, risk={"max_signal_age_seconds": 5})
     ),
+    "risk.repeat_window_seconds": Effect(["repeated"], staged(_buys_again, risk={"repeat_window_seconds": 60})),
     "risk.max_price_age_seconds": Effect(
         ["no_fresh_price"],
         with_quotes(refused_by, "2025-03-10T15:59:30Z,SPY,500", risk={"max_price_age_seconds": 10}),

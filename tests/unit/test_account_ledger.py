@@ -1,10 +1,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ from liveorder.application.recovery.rebook_positions import rebooked_as
 from liveorder.application.risk.book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, entries_of, position_key
 from liveorder.application.risk.book.entries import FILL
 from liveorder.application.risk.book.rows import fees_key, page_key
+from liveorder.application.risk.book.tallies import OF_NO_STRATEGY, Tally, tally_key
 from liveorder.domain.events import Event
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
@@ -20,10 +22,26 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
+from liveorder.domain.risk import SentOrder
 from liveorder.domain.values import AssetClass, Side
-from tests.builders import ACKNOWLEDGED, SENT, SESSION, bust, correction, fill, intent, order_of, seconds, submission, then
+from tests.builders import (
+    ACKNOWLEDGED,
+    ORDER_ID,
+    SENT,
+    SESSION,
+    START,
+    bust,
+    correction,
+    fill,
+    intent,
+    order_of,
+    seconds,
+    submission,
+    then,
+)
 
 TODAY = date(2026, 11, 23)
+OTHER_ID = UUID(int=2)
 SPY = position_key("trend", "ARCA:SPY")
 COIN = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
 
@@ -43,6 +61,12 @@ def step(order: LiveOrder, *events: Event) -> tuple[LedgerEntry, ...]:
 
 def traded(entry: LedgerEntry) -> tuple[str | None, ...]:
     return tuple(entry.values.get(name) for name in ("quantity", "price", "fee"))
+
+
+def a_trade(session: date, account_id: str = "U1", **changes: str) -> LedgerEntry:
+    """The first attempt of the usual order."""
+    sent = {"strategy_name": "trend", "instrument": "ARCA:SPY", "likeness": "BUY", "order_id": str(ORDER_ID)}
+    return LedgerEntry(account_id, "trade", session.isoformat(), sent | {"requested_at": START.isoformat()} | changes)
 
 
 def stored(ledger: AccountLedger, entries: Sequence[LedgerEntry]) -> dict[str, LedgerRow]:
@@ -74,7 +98,7 @@ CORN = Instrument(symbol="ZC", exchange="CBOT", multiplier=Decimal(50), price_ma
 
 def test_the_first_attempt_counts_to_the_session_that_its_event_names() -> None:
     entries = entries_between(None, order_of(SENT), TODAY)
-    assert entries == (LedgerEntry("U1", "trade", SESSION.isoformat(), {}),)
+    assert entries == (a_trade(SESSION),)
 
 
 def test_a_second_attempt_is_no_second_trade() -> None:
@@ -366,13 +390,58 @@ def test_a_result_that_never_ends_does_not_add_up_to_an_error() -> None:
 
 def test_trades_and_results_of_one_session_share_its_row() -> None:
     ledger = AccountLedger()
-    rows = ledger.stage([LedgerEntry("U1", "trade", "2026-11-23", {}), *step(order_of(SENT), fill("x1", 5, 10, fee="2"))])
+    rows = ledger.stage([a_trade(TODAY), *step(order_of(SENT), fill("x1", 5, 10, fee="2"))])
     assert [(row.account_id, row.key) for row in rows] == [
         ("U1", "day:2026-11-23"),
+        ("U1", 'tally:["trend", "ARCA:SPY"]'),
         ("U1", page_key(SPY, 0)),
         ("U1", SPY),
     ]
     assert SessionDay.from_json(rows[0].state) == SessionDay(1, {"USD": Decimal(-2)})
+
+
+# --- tallies ---------------------------------------------------------------------------------------------------------------------
+
+
+def tally_of(ledger: AccountLedger, strategy_name: str = "trend") -> Tally:
+    rows = {row.key: row.state for row in ledger.rows()}
+    return Tally.from_json(rows[tally_key(strategy_name, "ARCA:SPY")])
+
+
+def test_trades_and_results_are_told_apart_by_strategy_and_add_up_to_the_accounts() -> None:
+    ledger = AccountLedger()
+    stored(ledger, [a_trade(TODAY), *step(order_of(SENT), fill("x1", 5, 10, fee="2"))])
+    other = order_of(intent(strategy_name="swing", order_id=OTHER_ID), SENT)
+    stored(ledger, [a_trade(TODAY, strategy_name="swing"), *step(other, fill("x2", 5, 10, fee="3"))])
+    assert tally_of(ledger).day(TODAY) == SessionDay(1, {"USD": Decimal(-2)})
+    assert tally_of(ledger, "swing").day(TODAY) == SessionDay(1, {"USD": Decimal(-3)})
+    rows = {row.key: row.state for row in ledger.rows()}
+    assert SessionDay.from_json(rows[day_key(TODAY)]) == SessionDay(2, {"USD": Decimal(-5)})
+
+
+def test_what_strategies_earn_against_each_other_is_no_strategys() -> None:
+    ledger = AccountLedger()
+    stored(ledger, step(order_of(SENT), fill("x1", 5, 10)))
+    short = order_of(intent(strategy_name="swing", order_id=OTHER_ID, side=Side.SELL), SENT)
+    stored(ledger, step(short, fill("x2", 5, 12)))
+    assert tally_of(ledger, OF_NO_STRATEGY).day(TODAY) == SessionDay(0, {"USD": Decimal(10)})
+    rows = {row.key: row.state for row in ledger.rows()}
+    assert SessionDay.from_json(rows[day_key(TODAY)]) == SessionDay(0, {"USD": Decimal(10)})
+
+
+def test_of_orders_that_are_alike_the_newest_is_known_and_of_sessions_the_newest_three() -> None:
+    ledger = AccountLedger()
+    days = [TODAY + timedelta(days=days) for days in range(4)]
+    for number, day in enumerate(days):
+        at = (START + timedelta(days=number)).isoformat()
+        stored(ledger, [a_trade(day, order_id=str(UUID(int=number)), requested_at=at)])
+    stored(ledger, [a_trade(days[-1], likeness="SELL", order_id=str(OTHER_ID))])
+    stored(ledger, [a_trade(days[-1], order_id=str(UUID(int=77)), requested_at=START.isoformat())])
+    tally = tally_of(ledger)
+    assert [tally.day(day).trades for day in days] == [0, 1, 1, 3]
+    newest = SentOrder(UUID(int=3), START + timedelta(days=3))
+    assert tally.last == {"BUY": newest, "SELL": SentOrder(OTHER_ID, START)}
+    assert Tally.from_json(tally.to_json()) == tally
 
 
 # --- staging ---------------------------------------------------------------------------------------------------------------------
@@ -383,7 +452,7 @@ BOUGHT = step(order_of(SENT), fill("x1", 5, 10))
 def test_what_is_staged_and_not_kept_leaves_no_trace() -> None:
     ledger = AccountLedger()
     kept = stored(ledger, BOUGHT)
-    ledger.stage([*BOUGHT, LedgerEntry("U1", "trade", "2026-11-23", {}), LedgerEntry("U2", "trade", "2026-11-23", {})])
+    ledger.stage([*BOUGHT, a_trade(TODAY), a_trade(TODAY, "U2")])
     assert {row.key: row for row in ledger.rows()} == kept
     assert Position.from_json(stored(ledger, BOUGHT)[SPY].state).quantity == 10
 

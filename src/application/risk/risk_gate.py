@@ -108,7 +108,9 @@ class RiskGate:
             answer_lag_seconds=can.money_lag_seconds,
             without=without,
         )
-        return view._replace(last_trade=None if priced.last_trade is None else priced.last_trade.amount), limits
+        last_trade = None if priced.last_trade is None else priced.last_trade.amount
+        last_alike = self._risk.last_alike(intent) if limits.repeat_window_seconds is not None else None
+        return view._replace(last_trade=last_trade, last_alike=last_alike), limits
 
     def _closed_because(self, intent: OrderRequested, now: datetime) -> str | None:
         """Never of an order for the opening auction, which is sent before that."""

@@ -6,7 +6,17 @@ from liveorder.domain.risk.consequences import as_market_exit, end_unwanted, is_
 from liveorder.domain.risk.covers import NO_COVER, Cover, Covers
 from liveorder.domain.risk.exposure import Exposure, OpenSide, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
-from liveorder.domain.risk.proposal import BuyingPower, Proposal, RiskCase, RiskRefusal, RiskView, Rule, is_reducing
+from liveorder.domain.risk.proposal import (
+    BuyingPower,
+    Proposal,
+    RiskCase,
+    RiskRefusal,
+    RiskView,
+    Rule,
+    SentOrder,
+    is_reducing,
+)
+from liveorder.domain.risk.repeats import likeness
 from liveorder.domain.risk.switches import AUTO_TRADING, KILL_SWITCH
 
 __all__ = [
@@ -29,6 +39,7 @@ __all__ = [
     "RiskRefusal",
     "RiskView",
     "Rule",
+    "SentOrder",
     "as_market_exit",
     "assess",
     "assess_all",
@@ -37,6 +48,7 @@ __all__ = [
     "is_reducing",
     "is_refused_though_it_may_be_sent",
     "is_short",
+    "likeness",
     "open_exposure",
     "refused_by",
     "share_of",

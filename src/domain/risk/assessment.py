@@ -27,6 +27,7 @@ from liveorder.domain.risk.permissions import (
 )
 from liveorder.domain.risk.prices import exits_at_market, no_fresh_price, price_collar, stop_already_passed
 from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal, RiskView, Rule
+from liveorder.domain.risk.repeats import repeated
 from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
 from liveorder.domain.risk_limits import RiskLimits
 
@@ -48,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     short_selling,
     order_quantity,
     order_value,
+    repeated,
     daily_trade_count,
     open_order_count,
     daily_loss,
@@ -61,7 +63,7 @@ GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_
 """What an approved order has to pass again, just before each attempt to send it: what it was to close may be gone by then."""
 
 REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
-    rule for rule in RULES if rule not in {stale_signal, signal_score, daily_trade_count, open_order_count}
+    rule for rule in RULES if rule not in {stale_signal, signal_score, repeated, daily_trade_count, open_order_count}
 )
 """For new terms of an order that is counted already and whose signal was judged when it came."""
 

@@ -70,6 +70,13 @@ class BuyingPower(NamedTuple):
     """Whether nothing of ours that frees money happened since, or so shortly before that the broker may not have counted it."""
 
 
+class SentOrder(NamedTuple):
+    """An order that was sent, or is about to be."""
+
+    order_id: UUID
+    requested_at: datetime
+
+
 class RiskView(NamedTuple):
     """What is known of one account at one moment, as one instrument needs it. Money in `currency`.
 
@@ -95,6 +102,8 @@ class RiskView(NamedTuple):
     """Whether our position in this instrument is the broker's, as far as is known."""
     doubts: tuple[UUID, ...] = ()
     """Orders in this instrument of which a request may or may not have arrived."""
+    last_alike: SentOrder | None = None
+    """The newest order of the strategy in this instrument that is alike, where repeats are looked at."""
     trades_today: int = 0
     """Orders of the session that were attempted, and open ones that will be."""
     open_orders: int = 0

@@ -11,12 +11,13 @@ from uuid import UUID
 from liveorder.application.risk.book.funds import Funds
 from liveorder.application.risk.book.holding import InstrumentFigures
 from liveorder.application.risk.book.rows import SessionDay, holding_of
+from liveorder.application.risk.book.tallies import Tallies
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.quotes import Price
-from liveorder.domain.risk import Exposure, OpenExposure, open_exposure
+from liveorder.domain.risk import Exposure, OpenExposure, SentOrder, likeness, open_exposure
 from liveorder.domain.values import EXACT, ZERO
 
 
@@ -64,6 +65,7 @@ class AccountBook:
         self.unattempted: set[UUID] = set()
         """Open orders that will count as trades at their first attempt."""
         self.days: dict[date, SessionDay] = {}
+        self.tallies = Tallies()
         self.fees_due: dict[str, FeesDue] = {}
         """By instrument."""
         self.differences: dict[str, Decimal | None] = {}
@@ -135,6 +137,17 @@ class AccountBook:
             self.open[worst.order_id] = worst
             holding.open(worst)
         self._touched.add(holding.key)
+
+    def last_alike(self, strategy_name: str, key: str, alike: str) -> SentOrder | None:
+        """The newest order of the strategy in the instrument `key` with this likeness, whether it was sent or is about to be."""
+        found = [
+            SentOrder(order.order_id, order.requested_at)
+            for order, _ in (*self._tracked.values(), *self._reserved.values())
+            if order.requested_at is not None and order.intent.strategy_name == strategy_name
+            if order.intent.instrument.key == key and likeness(order.terms) == alike
+        ]
+        sent = self.tallies.of(strategy_name, key).last.get(alike)
+        return max((each for each in (*found, sent) if each is not None), key=lambda each: each.requested_at, default=None)
 
     # --- positions -------------------------------------------------------------------------------------------------------------
 

@@ -15,15 +15,16 @@ from liveorder.application.risk.book.funds import Funds
 from liveorder.application.risk.book.holding import InstrumentFigures
 from liveorder.application.risk.book.kept_fills import is_late
 from liveorder.application.risk.book.rows import DAY, FEES_DUE, POSITION, SessionDay, holding_of
+from liveorder.application.risk.book.tallies import TALLY
 from liveorder.domain.events import Event
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import FillCorrected, Filled, FillInferred
+from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, OrderRequested
 from liveorder.domain.position import Position
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.quotes import Price
-from liveorder.domain.risk import Exposure, OpenExposure, RiskView
+from liveorder.domain.risk import Exposure, OpenExposure, RiskView, SentOrder, likeness
 from liveorder.domain.values import ZERO
 
 
@@ -58,6 +59,8 @@ class RiskBook:
                 self._hold(account, row)
             elif row.key.startswith(FEES_DUE):
                 account.fees_due[row.key.removeprefix(FEES_DUE)] = FeesDue.from_json(row.state)
+            elif row.key.startswith(TALLY):
+                account.tallies.absorb(row.key, row.state)
             elif row.key.startswith(DAY):
                 account.days[date.fromisoformat(row.key.removeprefix(DAY))] = SessionDay.from_json(row.state)
 
@@ -190,6 +193,11 @@ class RiskBook:
             price_problem=price_problem,
             buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, without),
         )
+
+    def last_alike(self, intent: OrderRequested) -> SentOrder | None:
+        """The newest order that is like this one: of its strategy, in its instrument, on its side."""
+        account = self._account(intent.account_id)
+        return account.last_alike(intent.strategy_name, intent.instrument.key, likeness(intent.terms))
 
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""

@@ -18,6 +18,7 @@ from liveorder.domain.order.executions import BookedExecution, Executions
 from liveorder.domain.order.shares import OwnExecution, own_executions
 from liveorder.domain.position_adjustment import PositionChange, PositionEvent
 from liveorder.domain.position_booking import Owner, holding_key
+from liveorder.domain.risk import likeness
 from liveorder.domain.values import ZERO, Side, total
 
 FILL = "fill"
@@ -27,7 +28,7 @@ has.
 TAKE_BACK = "take_back"
 """Key: the position's. A fill as it was booked, which no longer counts, or counts in other words."""
 TRADE = "trade"
-"""Key: the session date. One more order was attempted in it."""
+"""Key: the session date. One more order was attempted in it: whose, of what, like which, and when it was requested."""
 FEE_DUE = "fee_due"
 """Key: the instrument's. A buy of which the broker may keep a part; negative figures where it was taken back."""
 FEE_TAKEN = "fee_taken"
@@ -57,8 +58,19 @@ def entries_between(
         bought = [each for each in _traded(known, after.executions) if not _pays_in_kind(after, each[1])]
         entries += [_due(after, kind, execution, session_date, fee_in_kind) for kind, execution in bought]
     if after.submission is not None and (before is None or before.submission is None):
-        entries.append(LedgerEntry(after.intent.account_id, TRADE, after.submission.session_date.isoformat(), {}))
+        entries.append(LedgerEntry(after.intent.account_id, TRADE, after.submission.session_date.isoformat(), _sent(after)))
     return tuple(entries)
+
+
+def _sent(order: LiveOrder) -> dict[str, str]:
+    assert order.requested_at is not None
+    return {
+        "strategy_name": order.intent.strategy_name,
+        "instrument": order.intent.instrument.key,
+        "likeness": likeness(order.terms),
+        "order_id": str(order.order_id),
+        "requested_at": order.requested_at.isoformat(),
+    }
 
 
 def _booked(before: Executions, after: LiveOrder, session: date, places: Mapping[str, int]) -> Iterator[LedgerEntry]:

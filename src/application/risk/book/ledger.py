@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
+from uuid import UUID
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk.book.entries import FEE_DUE, FEE_TAKEN, FILL, REBOOK, REBOOKED, TAKE_BACK, TRADE
@@ -26,17 +27,19 @@ from liveorder.application.risk.book.rows import (
     page_key,
     page_of,
 )
+from liveorder.application.risk.book.tallies import OF_NO_STRATEGY, TALLY, Tally, tally_key
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position, shown
 from liveorder.domain.position_booking import NOTHING, Holding, netted
+from liveorder.domain.risk import SentOrder
 from liveorder.domain.values import ZERO
 
 RESULT_DECIMALS = 18
 """To which a realised result is rounded for the day's sum: after less before, each rounded, so that errors do not add up."""
 
 _Place: TypeAlias = tuple[str, str]
-_Figure: TypeAlias = KeptHolding | SessionDay | FeesDue | str
+_Figure: TypeAlias = KeptHolding | SessionDay | FeesDue | Tally | str
 
 
 class _Instrument(NamedTuple):
@@ -150,8 +153,11 @@ class AccountLedger:
     # --- days and fees ---------------------------------------------------------------------------------------------------------
 
     def _count(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
-        place = (entry.account_id, day_key(entry.key))
+        place, values = (entry.account_id, day_key(entry.key)), entry.values
         draft[place] = self._day(draft, place).with_trade()
+        tally = (entry.account_id, tally_key(values["strategy_name"], values["instrument"]))
+        sent = SentOrder(UUID(values["order_id"]), datetime.fromisoformat(values["requested_at"]))
+        draft[tally] = self._tally(draft, tally).with_trade(date.fromisoformat(entry.key), values["likeness"], sent)
 
     def _owe(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         place, values = (entry.account_id, fees_key(entry.key)), entry.values
@@ -226,17 +232,22 @@ class AccountLedger:
     def _count_results(self, draft: dict[_Place, _Figure], instrument: _Instrument) -> None:
         """With every fill booked, what was earned by that counts to the session."""
         counted = self._counted[instrument]
-        results: list[tuple[str, Decimal]] = []
+        results: list[tuple[str, str, Decimal]] = []
         for place, before in counted.before.items():
             if isinstance(held := draft.get(place), KeptHolding):
                 draft[place] = held = held.settled()
-                results += _results(before, held.now.position)
+                strategy_name = holding_of(*place).strategy_name
+                results += ((strategy_name, *result) for result in _results(before, held.now.position))
         netted_now = self._netted(draft, instrument)
         if netted_now != counted.netted:
-            results.append((instrument.currency, shown(netted_now, RESULT_DECIMALS) - shown(counted.netted, RESULT_DECIMALS)))
-        day = instrument.account_id, day_key(counted.session)
-        for currency, result in results:
+            result = shown(netted_now, RESULT_DECIMALS) - shown(counted.netted, RESULT_DECIMALS)
+            results.append((OF_NO_STRATEGY, instrument.currency, result))
+        day, session = (instrument.account_id, day_key(counted.session)), date.fromisoformat(counted.session)
+        for strategy_name, currency, result in results:
             draft[day] = self._day(draft, day).with_result(currency, result)
+            if result:
+                tally = (instrument.account_id, tally_key(strategy_name, instrument.key))
+                draft[tally] = self._tally(draft, tally).with_result(session, currency, result)
 
     def _netted(self, draft: dict[_Place, _Figure], instrument: _Instrument) -> Fraction:
         places = self._places[instrument]
@@ -250,6 +261,10 @@ class AccountLedger:
     def _day(self, draft: dict[_Place, _Figure], place: _Place) -> SessionDay:
         figure = self._figure(draft, place)
         return figure if isinstance(figure, SessionDay) else SessionDay()
+
+    def _tally(self, draft: dict[_Place, _Figure], place: _Place) -> Tally:
+        figure = self._figure(draft, place)
+        return figure if isinstance(figure, Tally) else Tally()
 
     def _figure(self, draft: Mapping[_Place, _Figure], place: _Place) -> _Figure | None:
         if (drafted := draft.get(place)) is not None:
@@ -298,4 +313,6 @@ def _read(place: _Place, text: str, pages: Mapping[int, str]) -> _Figure:
         return KeptHolding.from_json(text, pages)
     if key.startswith(FEES_DUE):
         return FeesDue.from_json(text)
+    if key.startswith(TALLY):
+        return Tally.from_json(text)
     return SessionDay.from_json(text) if key.startswith(DAY) else text

@@ -1,0 +1,109 @@
+"""`repeat_window_seconds`: the same again too soon is refused, across restarts and side by side; an exit never is."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Refused
+from tests.engine.scenes import ACCOUNT, LAX, Scene, a_limit, a_scene, a_signal, until
+
+WINDOW = LAX.model_copy(update={"repeat_window_seconds": 60.0, "allow_short_selling": True})
+
+
+async def code_of(scene: Scene, order: LiveOrder) -> str | None:
+    """Of the rule that refused it."""
+    return next((event.code for event in await scene.events(order) if isinstance(event, Refused)), None)
+
+
+async def test_the_same_again_is_refused_until_exactly_the_window_has_passed(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=WINDOW) as scene, scene.living() as engine:
+        first = await engine.execute.execute(a_signal("one"))
+        await asyncio.sleep(59.999)
+        again = await engine.execute.execute(a_signal("two"))
+        assert (again.status, await code_of(scene, again)) == (OrderStatus.REJECTED, "repeated")
+        assert again.error_message == (
+            f"default ordered a BUY of SPY 59.999 s ago, order {first.order_id}; 0.001 s of repeat_window_seconds are left; "
+            "send it again after that if it is meant"
+        )
+        await asyncio.sleep(0.001)
+        assert (await engine.execute.execute(a_signal("three"))).is_sent
+        assert await code_of(scene, await engine.execute.execute(a_signal("four"))) == "repeated"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"side": "SELL"},
+        {"symbol": "AAPL"},
+        {"strategy_name": "trend"},
+        {"account_id": "OTHER"},
+        {"side": "SELL", "role": "EXIT"},
+        {"side": "SELL", "role": "STOP_LOSS"},
+    ],
+)
+async def test_another_side_symbol_strategy_account_or_an_exit_is_no_repeat(tmp_path: Path, other: dict[str, Any]) -> None:
+    async with a_scene(tmp_path, limits=WINDOW, accounts=(ACCOUNT, "OTHER")) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("one"))
+        await until(lambda: engine.is_quiet)
+        assert (await engine.execute.execute(a_signal("two", **other))).is_sent
+
+
+@pytest.mark.parametrize("exit_", [{"role": "EXIT"}, {}], ids=["by role", "what only reduces"])
+async def test_an_exit_may_follow_an_exit_at_once(tmp_path: Path, exit_: dict[str, Any]) -> None:
+    async with a_scene(tmp_path, limits=WINDOW) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("one", quantity=10))
+        await until(lambda: engine.is_quiet)
+        for signal_id in ("half", "rest"):
+            assert (await engine.execute.execute(a_signal(signal_id, side="SELL", quantity=5, **exit_))).is_sent
+
+
+async def test_of_two_at_once_one_passes(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=WINDOW) as scene, scene.living() as engine:
+        both = await asyncio.gather(*(engine.execute.execute(a_signal(each)) for each in ("one", "two")))
+        assert sorted([str(await code_of(scene, order)) for order in both]) == ["None", "repeated"]
+        assert len(scene.witness.of("submit")) == 1
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "filled"])
+async def test_the_window_goes_on_over_a_restart(tmp_path: Path, is_open: bool) -> None:
+    async with a_scene(tmp_path, limits=WINDOW) as scene:
+        async with scene.living() as engine:
+            first = await engine.execute.execute(a_limit("one") if is_open else a_signal("one"))
+            await asyncio.sleep(1)
+            assert (await engine.orders.get(first.order_id)).status.is_closed is not is_open
+        await asyncio.sleep(20)
+        async with scene.living() as engine:
+            again = await engine.execute.execute(a_signal("two"))
+            assert await code_of(scene, again) == "repeated"
+            assert str(first.order_id) in (again.error_message or "")
+            await asyncio.sleep(60)
+            assert (await engine.execute.execute(a_signal("three"))).is_sent
+
+
+async def test_it_counts_from_orders_before_the_setting_was_there(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            await engine.execute.execute(a_signal("one"))
+            await until(lambda: engine.is_quiet)
+        scene.limits = WINDOW
+        async with scene.living() as engine:
+            assert await code_of(scene, await engine.execute.execute(a_signal("two"))) == "repeated"
+
+
+async def test_a_refused_signal_is_no_order_to_repeat(tmp_path: Path) -> None:
+    limits = WINDOW.model_copy(update={"max_order_quantity": 10})
+    async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
+        assert (await engine.execute.execute(a_signal("large", quantity=11))).status is OrderStatus.REJECTED
+        assert (await engine.execute.execute(a_signal("small", quantity=10))).is_sent
+
+
+async def test_without_the_setting_nothing_is_a_repeat(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        for signal_id in ("one", "two"):
+            assert (await engine.execute.execute(a_signal(signal_id))).is_sent
