@@ -46,6 +46,8 @@ class RiskLimits(BaseModel):
     """Amount: largest sum of the absolute values of long and short positions, open and in-doubt orders at their worst."""
     max_open_orders: Count | None = None
     """Orders that are not closed at one time, in-doubt ones included."""
+    max_positions: Count | None = None
+    """Instruments that are held or being opened at one time, open and in-doubt orders included."""
     max_daily_loss: Quantity | None = None
     """Amount, positive: once a session date has lost this much, net of fees, nothing that adds risk is sent."""
     min_buy_score: Amount | None = Decimal(60)

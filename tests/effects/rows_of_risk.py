@@ -36,6 +36,12 @@ async def _buys_again(played: Stage) -> list[str]:
     return [refusal.code for refusal in refusals]
 
 
+async def _buys_another(played: Stage) -> list[str]:
+    await played.order()
+    _, refusals = await played.engine.execute.validate(a_signal("another", symbol="AAPL"))
+    return [refusal.code for refusal in refusals]
+
+
 POOR = {"accounts": [{"account_id": "SIM", "cash": "4999", "is_limited": True}]}
 UNTOLD = {"faults": {"faults": [{"kind": "query_failed", "on": "account"}]}}
 """Of the account's money only the connection tells."""
@@ -55,6 +61,7 @@ ROWS = {
     "risk.max_order_quantity": Effect(["order_quantity"], refused_by(risk={"max_order_quantity": 9})),
     "risk.max_portfolio_exposure": Effect(["portfolio_exposure"], refused_by(risk={"max_portfolio_exposure": 4999})),
     "risk.max_open_orders": Effect(["open_order_count"], refused_by(risk={"max_open_orders": 0})),
+    "risk.max_positions": Effect(["position_count"], staged(_buys_another, risk={"max_positions": 1})),
     "risk.max_daily_loss": Effect(
         ["daily_loss"],
         with_quotes(

@@ -116,6 +116,18 @@ def test_what_the_caller_knows_is_passed_on() -> None:
     )
 
 
+def test_instruments_that_are_held_or_being_opened_are_positions_and_flat_ones_are_not() -> None:
+    account = Account()
+    account.trade(10, 10)
+    assert figures(look(account.book).other_positions, look(account.book, QQQ).other_positions) == (0, 1)
+    opening = account.commit(None, limit_order(order_id=OTHER_ID, instrument=QQQ))
+    assert figures(look(account.book).other_positions, look(account.book, QQQ).other_positions) == (1, 1)
+    account.commit(opening, then(opening, cancelled()))
+    assert look(account.book).other_positions == 0
+    account.trade(-10, 10, order_id=UUID(int=3))
+    assert look(account.book, QQQ).other_positions == 0
+
+
 # --- open orders -----------------------------------------------------------------------------------------------------------------
 
 

@@ -164,6 +164,7 @@ REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
     ("daily_trade_count", proposal(), view(trades_today=10), limits(max_daily_trades=10)),
     ("open_order_count", proposal(), view(open_orders=3), limits(max_open_orders=3)),
     ("daily_loss", proposal(), view(realized_net_today=Decimal(-100)), limits(max_daily_loss=Decimal(100))),
+    ("position_count", proposal(), view(other_positions=2), limits(max_positions=2)),
     ("position_value", proposal(), view(), limits(max_position_size=Decimal(499))),
     ("portfolio_exposure", proposal(), view(), limits(max_portfolio_exposure=Decimal(499))),
     ("buying_power", proposal(), view(buying_power=BuyingPower(Decimal(499), 1.0)), NO_LIMITS),
@@ -791,6 +792,15 @@ def test_a_sale_below_the_market_is_valued_at_the_market() -> None:
 def test_a_cash_order_is_worth_its_money() -> None:
     order = proposal(notional=Decimal(750))
     assert [order.value(None), order.units] == [750, 15]
+
+
+def test_only_another_instrument_is_a_further_position() -> None:
+    full = limits(max_positions=2)
+    assert refusal(proposal(), view(other_positions=1), full) is None
+    assert refusal(proposal(), view(other_positions=2), full) == ("position_count", "3", "2")
+    assert refusal(proposal(), holding(10, other_positions=2), full) is None
+    assert refusal(proposal(), holding(0, buys=5, other_positions=2), full) is None
+    assert refusal(proposal(), view(), limits(max_positions=0)) == ("position_count", "1", "0")
 
 
 def test_the_days_trades_are_limited() -> None:

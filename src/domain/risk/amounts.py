@@ -33,6 +33,14 @@ def open_order_count(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     return _above("open_order_count", "the number of open orders", case.view.open_orders + 1, limits.max_open_orders)
 
 
+def position_count(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
+    """More of what is held or being opened already is no further position."""
+    if case.view.exposure.is_taken:
+        return None
+    what = "the number of instruments held or being opened"
+    return _above("position_count", what, case.view.other_positions + 1, limits.max_positions)
+
+
 def daily_trade_count(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     what = f"the number of orders in session {case.view.session_date.isoformat()}"
     return _above("daily_trade_count", what, case.view.trades_today + 1, limits.max_daily_trades)

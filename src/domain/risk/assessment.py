@@ -13,6 +13,7 @@ from liveorder.domain.risk.amounts import (
     order_quantity,
     order_value,
     portfolio_exposure,
+    position_count,
     position_value,
 )
 from liveorder.domain.risk.buying_power import buying_power
@@ -53,6 +54,7 @@ RULES: tuple[Rule, ...] = (
     daily_trade_count,
     open_order_count,
     daily_loss,
+    position_count,
     position_value,
     portfolio_exposure,
     buying_power,

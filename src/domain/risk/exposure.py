@@ -51,6 +51,11 @@ class Exposure(NamedTuple):
         return Exposure(self.quantity, self.value, self.buys, self.sells.minus(quantity, value))
 
     @property
+    def is_taken(self) -> bool:
+        """Whether anything is held or could be, by an open order of whatever size."""
+        return any((self.quantity, *self.buys, *self.sells))
+
+    @property
     def position_value(self) -> Decimal:
         """The most that the position could be worth: buys and sells are alternatives, and an order that reduces adds nothing."""
         return self.sums[0]

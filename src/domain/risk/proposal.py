@@ -107,6 +107,8 @@ class RiskView(NamedTuple):
     trades_today: int = 0
     """Orders of the session that were attempted, and open ones that will be."""
     open_orders: int = 0
+    other_positions: int = 0
+    """Other instruments that are held or being opened."""
     other_position_value: Decimal = ZERO
     """What the positions in all other instruments could be worth, open orders included."""
     other_exposure: Decimal = ZERO

@@ -59,6 +59,8 @@ class AccountBook:
         self._holdings: dict[str, InstrumentFigures] = {}
         self._touched: set[str] = set()
         self._sums: dict[str, Sums] = {}
+        self._taken: set[str] = set()
+        """Keys of the instruments that are held or being opened, as of the last `refresh`."""
         self._atomic_replace = False
         self.funds = Funds()
         self.open: dict[UUID, OpenExposure] = {}
@@ -203,6 +205,14 @@ class AccountBook:
         holding.measure(self._prices.get(holding.key))
         self._sums[holding.currency] = self._sums.get(holding.currency, _NOTHING).plus(holding.exposure)
         holding.counted = holding.exposure
+        if holding.exposure.is_taken:
+            self._taken.add(holding.key)
+        else:
+            self._taken.discard(holding.key)
+
+    def positions_beside(self, key: str) -> int:
+        """Other instruments that are held or being opened, as of the last `refresh`."""
+        return len(self._taken) - (key in self._taken)
 
     def others(self, holding: InstrumentFigures, currency: str) -> Sums:
         """The sums of a currency without one instrument, as of the last `refresh`."""

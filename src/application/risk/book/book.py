@@ -185,6 +185,7 @@ class RiskBook:
             doubts=tuple(order_id for order_id in holding.doubts if order_id != without),
             trades_today=day.trades + len(account.unattempted) - (without in account.unattempted),
             open_orders=len(account.open) - (judged is not None),
+            other_positions=account.positions_beside(holding.key),
             other_position_value=others.position_value,
             other_exposure=others.gross,
             realized_net_today=day.realized_net.get(currency, ZERO),
