@@ -6,6 +6,7 @@ A signal without `signal_id` is known by its content and must carry a `timestamp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from liveorder.domain.signal_fields import (
     explained,
 )
 from liveorder.domain.strict_json import read_object
-from liveorder.domain.values import AssetClass, OptionRight, OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
+from liveorder.domain.values import AssetClass, OptionRight, OrderRole, OrderType, Product, Side, TimeInForce
 
 MAX_SIGNAL_BYTES = 64 * 1024
 
@@ -34,6 +35,15 @@ SYNONYMS = {"signal_type": "side", "cms_score": "score"}
 """Other names that strategies use for a field."""
 
 _ID: TypeAdapter[str] = TypeAdapter(Text)
+
+
+class SignalHours(StrEnum):
+    """When an order may trade that is made of a signal: see `TradingHours`."""
+
+    REGULAR = "regular"
+    EXTENDED = "extended"
+    NEXT_OPEN = "next_open"
+    """In the regular ones. Outside of them it waits for the open, and is sized and judged then."""
 
 
 class UnusableSignal(LiveOrderError):
@@ -84,8 +94,10 @@ class Signal(BaseModel):
     """Of a TRAILING_STOP_LIMIT: how much worse than its stop the limit is, in the unit of prices."""
     time_in_force: TimeInForce = TimeInForce.DAY
     """When absent, what the broker takes instead where it knows no orders for the day: GTC of coins at Alpaca, say."""
-    hours: TradingHours | None = None
-    """`extended`: it may also trade before the open and after the close; None: as is usual at the account."""
+    hours: SignalHours | None = None
+    """`extended`: it may also trade before the open and after the close. `next_open`: while its market is closed it waits for the
+    open, and is sized and judged then. None: as is usual at the account.
+    """
     expires_at: Moment | None = None
     """When a GTD *order* ends at the broker. Not the *signal's* end, see `valid_until`, nor the contract's, see `expiry`."""
     exchange: Text | None = None
@@ -181,6 +193,8 @@ class Signal(BaseModel):
             yield "expires_at", "a GTD order needs one", "add expires_at"
         if self.time_in_force is not TimeInForce.GTD and self.expires_at is not None:
             yield "expires_at", "only a GTD order has one", "set time_in_force to GTD, or use valid_until"
+        if self.hours is SignalHours.NEXT_OPEN and self.time_in_force.is_for_an_auction:
+            yield "hours", f"an order for an auction ({self.time_in_force}) is sent before it", "leave hours out"
         if not self.signal_id and self.timestamp is None:
             yield "timestamp", "a signal without signal_id is known by its content and needs one", "add signal_id or timestamp"
 

@@ -18,7 +18,7 @@ from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.quotes import Price, Priced
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.domain.signal import Signal, SignalHours, UnusableSignal
 from liveorder.domain.values import OrderRole, Product, Side, TimeInForce, TradingHours, TradingMode
 
 
@@ -150,7 +150,7 @@ def size(
     return _of_what_is_held(sized, held) if is_limited and held is not None else sized
 
 
-_SAID = tuple(name for name in OrderTerms.__struct_fields__ if name in Signal.model_fields)
+_SAID = tuple(name for name in OrderTerms.__struct_fields__ if name in Signal.model_fields and name != "hours")
 
 
 def terms_of(signal: Signal) -> OrderTerms:
@@ -212,9 +212,11 @@ def _how_long(signal: Signal, instrument: Instrument, terms: SizingTerms) -> tup
 
 
 def _which_hours(signal: Signal, time_in_force: TimeInForce, can: BrokerCapabilities) -> TradingHours:
-    """As named, or as is usual; an auction is held in the regular ones."""
-    if signal.hours is not None or time_in_force.is_for_an_auction:
-        return signal.hours or TradingHours.REGULAR
+    """As named, or as is usual; an auction is held in the regular ones, and so is the next session."""
+    if signal.hours is not None:
+        return TradingHours.EXTENDED if signal.hours is SignalHours.EXTENDED else TradingHours.REGULAR
+    if time_in_force.is_for_an_auction:
+        return TradingHours.REGULAR
     return can.usual_hours_of(signal.order_type)
 
 

@@ -44,6 +44,8 @@ class _Timetable(Protocol):
 
     def open_seconds_until(self, at: float) -> float: ...
 
+    def next_open(self, at: float) -> float: ...
+
 
 class ExchangeCalendars(TradingCalendar):
     """The first question about a calendar builds it, which takes about 0.1 s; the very first about 1 s."""
@@ -65,6 +67,9 @@ class ExchangeCalendars(TradingCalendar):
     ) -> float:
         timetable = self._timetable(calendar_name, hours)
         return max(0.0, timetable.open_seconds_until(_seconds(end)) - timetable.open_seconds_until(_seconds(start)))
+
+    def next_open(self, calendar_name: str, at: datetime) -> datetime:
+        return datetime.fromtimestamp(self._timetable(calendar_name).next_open(_seconds(at)), UTC)
 
     def last_session(self, calendar_name: str) -> date | None:
         """The last known day. None for a market that never closes."""
@@ -102,6 +107,9 @@ class _AlwaysOpen:
     def open_seconds_until(self, at: float) -> float:
         return at
 
+    def next_open(self, at: float) -> float:
+        return at
+
 
 @dataclass(frozen=True, slots=True)
 class _Sessions:
@@ -127,6 +135,14 @@ class _Sessions:
     def open_seconds_until(self, at: float) -> float:
         span = self._last_opened(at)
         return self.seconds_before[span] + min(at, self.closes[span]) - self.opens[span]
+
+    def next_open(self, at: float) -> float:
+        span = self._last_opened(at)
+        if at < self.closes[span]:
+            return at
+        if span + 1 == len(self.opens):
+            raise self._unknown(at)
+        return self.opens[span + 1]
 
     def _last_opened(self, at: float) -> int:
         if not self.opens[0] <= at < self.ends:

@@ -35,6 +35,13 @@ LATER = {
     '{"symbol":"SPY","exchange":"ARCA","asset_class":"EQUITY","currency":"USD","tick_size":"0.01","lot_size":"1",'
     '"multiplier":"1","calendar":"XNYS","expiry":null,"strike":null,"right":null},"quantity":"-2.5","price":"501.25",'
     '"effective_at":"2026-11-20T15:00:00Z","evidence":"bought for trend","transfer_id":"t1"}',
+    "liveorder.WaitBegan@1": '{"reason":"OPEN","signal":"{\\"signal_id\\":\\"s1\\"}","message":"for the open of its market",'
+    '"until":"2026-11-20T14:31:00Z"}',
+    "liveorder.WaitEnded@1": '{"side":"BUY","order_type":"LIMIT","quantity":"3","notional":null,"limit_price":"2.5",'
+    '"stop_price":null,"trail_amount":null,"trail_percent":null,"time_in_force":"DAY","expires_at":null,"product":null,"role":"ENTRY",'
+    '"parent_order_id":null,"oco_group":null,"stop_loss":null,"take_profit":null,"protection":null,"tags":[],'
+    '"decision_price":null,"score":null,"signal_at":"2026-11-20T14:30:00Z","valid_until":null,"timeout_seconds":null,'
+    '"is_shadow":false,"passes_halt":false}',
 }
 """By topic: of the kinds that came after the fixture, one event each as it is stored."""
 MAPPER = DomainEventMapper(domain_events())

@@ -181,7 +181,7 @@ def test_a_remedy_for_a_price_too_many_is_one_that_helps(kind: OrderType, field:
             line(order_type="LIMIT", limit_price=5, trail_amount=1),
             "trail_amount: a LIMIT order does not trail; leave it out",
         ),
-        (line(hours="night"), "hours: 'night' is not valid; it should be 'regular' or 'extended'"),
+        (line(hours="night"), "hours: 'night' is not valid; it should be 'regular', 'extended' or 'next_open'"),
         (line(con_id="265598"), "con_id: '265598' is not valid; it should be a valid integer"),
         (line(trail_percent=5), "trail_amount: a MARKET order does not trail; set order_type to TRAILING_STOP, or leave it out"),
         (line(time_in_force="GTD"), "expires_at: a GTD order needs one; add expires_at"),

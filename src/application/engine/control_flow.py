@@ -36,6 +36,7 @@ def background(rooms: Rooms) -> Iterator[tuple[str, Callable[[], Awaitable[None]
         yield f"stream {account_id}", recovery.connected[account_id].follow_for_ever
         yield f"poll {account_id}", partial(track.poll_for_ever, gateway)
         yield f"doubts {account_id}", partial(recovery.doubts.ask_for_ever, account_id)
+        yield f"waiting {account_id}", partial(rooms.trading.waiting.check_for_ever, account_id)
         if not terms.execution.is_shadow:
             yield f"timeouts {account_id}", partial(rooms.trading.timeouts.check_for_ever, account_id)
         yield f"reconcile {account_id}", partial(recovery.reconcile.reconcile_for_ever, account_id, terms.reconcile_seconds)

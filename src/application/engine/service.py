@@ -38,6 +38,8 @@ class RunSummary:
     resting: tuple[UUID, ...] = ()
     in_doubt: tuple[UUID, ...] = ()
     lost_lease: bool = False
+    waiting: tuple[UUID, ...] = ()
+    """Not sent yet: see `domain.waiting`."""
 
 
 class Service:
@@ -178,8 +180,9 @@ class Service:
     def _summary(self) -> RunSummary:
         left = self.engine.orders.unfinished()
         in_doubt = tuple(order.order_id for order in left if order.is_in_doubt)
-        resting = tuple(order.order_id for order in left if not order.is_in_doubt and _is_open(order))
-        return RunSummary(self._placed, resting, in_doubt, self.engine.ownership.lost.is_set())
+        waiting = tuple(order.order_id for order in left if order.is_waiting)
+        resting = tuple(order.order_id for order in left if not (order.is_in_doubt or order.is_waiting) and _is_open(order))
+        return RunSummary(self._placed, resting, in_doubt, self.engine.ownership.lost.is_set(), waiting)
 
 
 async def _beginning_of(source: SignalSource) -> str:

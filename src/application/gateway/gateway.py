@@ -33,6 +33,8 @@ from liveorder.domain.quotes import Priced
 from liveorder.domain.values import Side
 
 T = TypeVar("T")
+MOST_RESOLVED = 4096
+"""Answers about instruments that are remembered."""
 LONGEST_ASKING_SECONDS = 30.0
 """A question that a signal waits for is not begun again later than this after it was put first."""
 
@@ -76,6 +78,7 @@ class Gateway:
         self.is_followed = False
         """Whether the broker's stream lives."""
         self._failures = 0
+        self._resolved: dict[InstrumentQuery, Instrument | None] = {}
 
     async def submit(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
         return await self._call(CallInFlight(request_id, RequestKind.SUBMIT, deadline), self.broker.submit, prepared)
@@ -183,9 +186,17 @@ class Gateway:
                     raise
                 await self._clock.sleep(seconds)
 
-    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
-        """The instrument that is meant. Raises `BrokerError`."""
-        return await self.ask_again(lambda: self.instruments.resolve(query))
+    async def resolve(self, query: InstrumentQuery, *, is_away: bool = False) -> Instrument | None:
+        """The instrument that is meant. Raises `BrokerError`.
+
+        `is_away`: the broker cannot be reached; what was asked in this run before is answered as then.
+        """
+        if is_away and query in self._resolved:
+            return self._resolved[query]
+        found = self._resolved[query] = await self.ask_again(lambda: self.instruments.resolve(query))
+        if len(self._resolved) > MOST_RESOLVED:
+            del self._resolved[next(iter(self._resolved))]
+        return found
 
     async def price(self, instrument: Instrument, side: Side, *, is_urgent: bool = False) -> Priced:
         """What an order of this side would meet. `is_urgent`: asked for once, as of an order that closes a position."""

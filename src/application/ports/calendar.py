@@ -39,6 +39,10 @@ class TradingCalendar(Protocol):
         """Seconds of session time from `start` to `end`. 0 if `end` is not after `start`."""
         ...
 
+    def next_open(self, calendar_name: str, at: datetime) -> datetime:
+        """When the market opens next, in its regular hours; `at` itself while it is open."""
+        ...
+
     def session_for(self, instrument: Instrument, at: datetime) -> date:
         """The session date that the moment counts to: its UTC date where the calendar has ended, since exits must still go out."""
         try:

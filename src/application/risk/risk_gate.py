@@ -40,9 +40,14 @@ class RiskGate:
     ) -> None:
         self._risk, self._figures, self._halts, self._calendar, self._clock = risk, figures, halts, calendar, clock
 
-    async def judge(self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool) -> Assessment:
-        """The first refusal, if any, and the figures that were measured; nothing is awaited after they were."""
-        view, limits = await self.look(gateway, intent, priced)
+    async def judge(
+        self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool, without: UUID | None = None
+    ) -> Assessment:
+        """The first refusal, if any, and the figures that were measured; nothing is awaited after they were.
+
+        `without`: the order itself, where it is counted already.
+        """
+        view, limits = await self.look(gateway, intent, priced, without)
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits)
 
     async def judge_all(
@@ -109,7 +114,7 @@ class RiskGate:
             without=without,
         )
         last_trade = None if priced.last_trade is None else priced.last_trade.amount
-        last_alike = self._risk.last_alike(intent) if limits.repeat_window_seconds is not None else None
+        last_alike = self._risk.last_alike(intent, without) if limits.repeat_window_seconds is not None else None
         return view._replace(last_trade=last_trade, last_alike=last_alike), limits
 
     def _closed_because(self, intent: OrderRequested, now: datetime) -> str | None:

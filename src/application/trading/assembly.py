@@ -15,6 +15,7 @@ from liveorder.application.trading.order_timeouts import OrderTimeouts
 from liveorder.application.trading.replace_order import ReplaceOrder
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.transfer import Transfer
+from liveorder.application.trading.waiting_orders import WaitingOrders
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
 
@@ -26,6 +27,7 @@ class Trading:
     cancel: CancelOrder
     replace: ReplaceOrder
     timeouts: OrderTimeouts
+    waiting: WaitingOrders
     adopt: Adopt
     transfer: Transfer
 
@@ -37,12 +39,16 @@ def assemble(
     register, gateways, track, halts = orders.register, on.gateways, orders.track, risk.halts
     submit = SubmitOrder(register, gateways, risk.gate, halts, on.calendar, track, on.clock, on_error)
     cancel = CancelOrder(register, gateways, track, on.journal, on.clock, on.sparing_log)
+    execute = ExecuteOrder(
+        terms, register, gateways, risk.book, orders.fees, risk.gate, halts, submit, on.calendar, on.clock, on.log
+    )
     return Trading(
-        ExecuteOrder(terms, register, gateways, risk.book, orders.fees, risk.gate, halts, submit, on.clock, on.log),
+        execute,
         submit,
         cancel,
         ReplaceOrder(register, gateways, risk.gate, halts, track),
         OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
+        WaitingOrders(register, gateways, execute, on.clock, on.sparing_log),
         Adopt(terms, register, gateways, track),
         Transfer(orders.positions, register, gateways, risk.book, on.clock),
     )

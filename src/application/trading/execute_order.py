@@ -18,6 +18,7 @@ from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
@@ -28,16 +29,26 @@ from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.domain.claim import IdempotencyClaim, Recognition, recognition
 from liveorder.domain.errors import BrokerError, InvalidSymbolError, SignalAlreadyKnown, TradingIsHalted
-from liveorder.domain.events import PERSON
+from liveorder.domain.events import PERSON, Event
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.impossible_prices import impossible_price
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import Approved, OrderRequested, Refused, RejectReason, SubmissionStarted
+from liveorder.domain.order.events import (
+    Approved,
+    OrderRequested,
+    Refused,
+    RejectReason,
+    SubmissionStarted,
+    WaitBegan,
+    WaitEnded,
+    WaitReason,
+)
 from liveorder.domain.order.shares import PositionShare
+from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
 from liveorder.domain.risk import KILL_SWITCH, Assessment, as_market_exit, is_refused_though_it_may_be_sent, refused_by
-from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.domain.signal import Signal, SignalHours, UnusableSignal
 from liveorder.domain.sizing import (
     Origin,
     SizedIntent,
@@ -49,7 +60,8 @@ from liveorder.domain.sizing import (
     size,
 )
 from liveorder.domain.trading_halt import stopped_by
-from liveorder.domain.values import EXACT, OrderRole, Side
+from liveorder.domain.values import EXACT, OrderRole, Side, TradingHours
+from liveorder.domain.waiting import Obstacles, is_over, wait_for
 
 REMEMBERED = 4096
 """Signals that came last."""
@@ -76,12 +88,13 @@ class ExecuteOrder:
         gate: RiskGate,
         halts: TradingHalts,
         submit: SubmitOrder,
+        calendar: TradingCalendar,
         clock: Clock,
         log: ActivityLog,
     ) -> None:
         self._terms, self._orders, self._gateways, self._risk, self._fees = terms, orders, gateways, risk, fees
         self._gate, self._halts, self._submit = gate, halts, submit
-        self._clock, self._log = clock, log
+        self._calendar, self._clock, self._log = calendar, clock, log
         self._recent = RecentSignals()
 
     async def execute(
@@ -94,7 +107,8 @@ class ExecuteOrder:
         instrument: Instrument | None = None,
         shares: tuple[PositionShare, ...] = (),
     ) -> LiveOrder:
-        """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already.
+        """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already; or
+        PENDING, while it waits (`domain.waiting`).
 
         A signal that is known already gives the order that it became. `dead_letter` is the id that its message would have as one:
         where that stands, the message stays refused. `instrument`: what is meant, where that is known better than a signal can
@@ -159,6 +173,10 @@ class ExecuteOrder:
         claim = Claiming(claim_of(sized.intent, store.keys), known_by, dead_letter)
         is_suspect = self._halts.now.may_have_forgotten(gateway.account_id, signal.timestamp, self._clock.now())
         try:
+            wait = None if is_suspect else self._wait(gateway, signal, sized, is_operators=operator is not None)
+            if wait is not None:
+                began = [sized.intent, wait]
+                return await self._orders.record(None, began, cause, order_id=sized.intent.order_id, claim=claim), True
             return await self._first_commit(gateway, sized, claim, cause, is_suspect=is_suspect), True
         except SignalAlreadyKnown as error:
             known = await self._known(signal, error.claims)
@@ -207,7 +225,8 @@ class ExecuteOrder:
             is_shadow=self._terms.is_shadow,
         )
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
-        priced = await gateway.price(instrument, signal.side, is_urgent=is_urgent)
+        is_away = self._halts.now.is_waiting_for_broker(account.account_id)
+        priced = Priced() if is_away else await gateway.price(instrument, signal.side, is_urgent=is_urgent)
         _, limits = account.limits_in(instrument.currency)
         terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds)
         if signal.side is not Side.SELL:
@@ -234,10 +253,11 @@ class ExecuteOrder:
             multiplier=signal.multiplier,
             con_id=signal.con_id,
         )
+        is_away = self._halts.now.is_waiting_for_broker(gateway.account_id)
         try:
-            instrument = await gateway.resolve(query)
+            instrument = await gateway.resolve(query, is_away=is_away)
             if instrument is None and signal.exchange is None and query.exchange is not None:
-                instrument = await gateway.resolve(replace(query, exchange=None))
+                instrument = await gateway.resolve(replace(query, exchange=None), is_away=is_away)
         except InvalidSymbolError as error:
             raise UnusableSignal(str(error), signal.signal_id) from error
         except BrokerError as error:
@@ -256,6 +276,63 @@ class ExecuteOrder:
         check_multiplier(signal, instrument, can, name)
         return instrument
 
+    # --- waiting -----------------------------------------------------------------------------------------------------------------
+
+    def _wait(self, gateway: Gateway, signal: Signal, sized: SizedIntent, *, is_operators: bool) -> WaitBegan | None:
+        """What it has to wait for; None where it is judged now, or could not be sent whatever came."""
+        intent = sized.intent
+        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)
+        _, limits = gateway.terms.limits_in(intent.instrument.currency)
+        wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
+        if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):
+            return None
+        return None if self._submit.refusal(gateway, intent) is not None else wait
+
+    def _obstacles(self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool) -> Obstacles:
+        now, opens_at = self._clock.now(), None
+        if hours is SignalHours.NEXT_OPEN and not self._calendar.is_open_for(instrument, now, TradingHours.REGULAR):
+            opens_at = self._calendar.next_open(instrument.calendar, now)
+        return Obstacles(now, opens_at, not is_operators and self._halts.now.is_waiting_for_broker(gateway.account_id))
+
+    def is_to_be_judged(self, order: LiveOrder) -> bool:
+        """Whether what a waiting order waits for came. A shadow run leaves real orders to the next real run, and the reverse."""
+        if order.wait is None or order.terms.is_shadow is not self._terms.is_shadow:
+            return False
+        hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
+        gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
+        return is_over(order.wait, self._obstacles(gateway, instrument, hours, is_operators=order.is_persons))
+
+    async def judge_waiting(self, order: LiveOrder) -> LiveOrder:
+        """The order of a signal whose wait is over, after its first attempts: sized and judged as if it came now.
+
+        It may have to wait for something else. Nothing is done where its wait ended otherwise meanwhile.
+        """
+        wait, gateway = order.wait, self._gateways[order.intent.account_id]
+        if wait is None:
+            return order
+        signal = Signal.parse(wait.signal)
+        sized = await self._sized(signal, gateway, order.terms.signal_at, order.intent.instrument)
+        counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
+        sized = replace(sized, intent=order.intent.but(terms=sized.intent.terms.but(signal_at=counts_from)))
+        async with self._orders.hold(order.order_id) as held:
+            if held.wait != wait or not held.is_waiting:
+                return held
+            cause, is_operators = Cause(correlation_id=signal.signal_id), held.is_persons
+            if (another := self._wait(gateway, signal, sized, is_operators=is_operators)) is not None:
+                return await self._orders.record(held, [WaitEnded(terms=sized.intent.terms), another], cause)
+            verdict, judged = await self._judged(gateway, sized, is_operators=is_operators, without=held.order_id)
+            (intent, *events), scopes = self._begun(gateway, judged, verdict, is_operators=is_operators)
+            assert isinstance(intent, OrderRequested)
+            ended = WaitEnded(terms=intent.terms)
+            try:
+                after = await self._orders.record(held, [ended, *events], cause, unless_halted=scopes, adds_risk=True)
+            except TradingIsHalted as error:
+                refused = requests.refuse(RejectReason.RISK, KILL_SWITCH, str(error))
+                after = await self._orders.record(held, [ended, *refused], cause)
+        if not after.is_approved or after.status.is_closed:
+            return after
+        return await self._submit.drive(after, is_started=after.submission_is_open)
+
     # --- the first commit ------------------------------------------------------------------------------------------------------
 
     async def _first_commit(
@@ -271,23 +348,35 @@ class ExecuteOrder:
             claim = replace(claim, claim=claim_of(found, self._orders.identity.keys))
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
         verdict, intent = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
-        if isinstance(verdict, Refused):
-            return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim)
-        passes_halt = is_operators and self._halts.now.stands_for(gateway.account_id) is not None
-        draft = requests.draft_of(intent.with_terms(passes_halt=passes_halt))
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
-        events = self._submit.begin(gateway, draft, verdict, may_be_sent_already=may_be_sent_already)
-        scopes = stopped_by(draft.intent) if isinstance(events[-1], SubmissionStarted) else ()
+        events, scopes = self._begun(gateway, intent, verdict, is_operators=is_operators, may_be_sent_already=may_be_sent_already)
         try:
             return await self._orders.record(
                 None, events, cause, order_id=intent.order_id, claim=claim, unless_halted=scopes, adds_risk=True
             )
         except TradingIsHalted as error:
-            events = [draft.intent, *requests.refuse(RejectReason.RISK, KILL_SWITCH, str(error))]
+            events = [events[0], *requests.refuse(RejectReason.RISK, KILL_SWITCH, str(error))]
             return await self._orders.record(None, events, cause, order_id=intent.order_id, claim=claim)
 
+    def _begun(
+        self,
+        gateway: Gateway,
+        intent: OrderRequested,
+        verdict: Refused | Approved,
+        *,
+        is_operators: bool,
+        may_be_sent_already: bool = False,
+    ) -> tuple[list[Event], tuple[str, ...]]:
+        """What is stored of a judged intent, itself first, and the halts for which the store must refuse that."""
+        if isinstance(verdict, Refused):
+            return [intent, verdict], ()
+        passes_halt = is_operators and self._halts.now.stands_for(gateway.account_id) is not None
+        draft = requests.draft_of(intent.with_terms(passes_halt=passes_halt))
+        events = self._submit.begin(gateway, draft, verdict, may_be_sent_already=may_be_sent_already)
+        return events, stopped_by(draft.intent) if isinstance(events[-1], SubmissionStarted) else ()
+
     async def _judged(
-        self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool
+        self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False, without: UUID | None = None
     ) -> tuple[Refused | Approved, OrderRequested]:
         """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce.
 
@@ -297,7 +386,7 @@ class ExecuteOrder:
         intent, priced = sized.intent, sized.priced
         verdict: Refused | Approved | None = self._refusal_of_form(gateway, sized)
         if verdict is None:
-            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators)
+            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, without=without)
             verdict = Approved(figures=judged.figures) if judged.refusal is None else refused_by(judged.refusal)
             goes_as_asked = is_suspect or judged.refusal is not None
             intent = _as_it_goes_out(gateway, sized, replace(judged, exits_at_market=False) if goes_as_asked else judged)

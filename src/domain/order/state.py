@@ -66,6 +66,8 @@ class LiveOrder:
     """Of a suspect order: those keys, as the store that has it knows them (`KeyRing`); no event says them."""
     found_key: str | None = None
     """The client order id under which the broker has it, where that is not ours."""
+    wait: ev.WaitBegan | None = None
+    """What it waits for before it is judged."""
     is_approved: bool = False
     is_acknowledged: bool = False
     is_at_broker: bool = False
@@ -160,6 +162,11 @@ class LiveOrder:
         return self.last_failure is not None and self.last_failure.error == ev.NOT_BEGUN
 
     @property
+    def is_waiting(self) -> bool:
+        """It is not judged yet: see `WaitBegan`."""
+        return self.wait is not None and not self.status.is_closed
+
+    @property
     def is_in_doubt(self) -> bool:
         return any(request.is_in_doubt for request in self.requests.values())
 
@@ -215,6 +222,7 @@ class LiveOrder:
     @property
     def flags(self) -> tuple[str, ...]:
         names = (
+            "is_waiting",
             "is_acknowledged",
             "is_in_doubt",
             "cancel_requested",

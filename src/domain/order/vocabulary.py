@@ -27,6 +27,15 @@ class CancelReason(StrEnum):
     HALTED = "HALTED"
 
 
+class WaitReason(StrEnum):
+    """What an order waits for before it is judged and sent."""
+
+    CONNECTION = "CONNECTION"
+    """That its broker can be reached again."""
+    OPEN = "OPEN"
+    """That its market opens."""
+
+
 class RequestKind(StrEnum):
     SUBMIT = "SUBMIT"
     CANCEL = "CANCEL"

@@ -38,6 +38,7 @@ class RunOutcome(View):
     resting: tuple[UUID, ...]
     in_doubt: tuple[UUID, ...]
     stored: dict[str, str]
+    waiting: tuple[UUID, ...] = ()
     lost_lease: bool = False
     was_interrupted: bool = False
 
@@ -51,6 +52,7 @@ async def outcome_of(views: Views, summary: RunSummary, settings: Settings) -> R
         dead_letters=tuple(await views.signals(Query(status=DEAD_LETTER, newest=NEWEST))),
         resting=tuple(sorted(summary.resting)),
         in_doubt=tuple(sorted(summary.in_doubt)),
+        waiting=tuple(sorted(summary.waiting)),
         stored=places(settings),
         lost_lease=summary.lost_lease,
     )
@@ -78,6 +80,7 @@ def print_outcome(outcome: RunOutcome, *, in_full: bool) -> None:
         _print_refused(outcome.orders)
         print_dead_letters(outcome.dead_letters)
     _print_left_open("Resting at the broker", outcome.resting, outcome.orders)
+    _print_left_open("Waiting, not sent yet (liveorder orders --waiting)", outcome.waiting, outcome.orders)
     _print_left_open("In doubt (liveorder doubts)", outcome.in_doubt, outcome.orders)
     say(f"{plural(outcome.placed, 'order')} placed by this run. Everything is stored:", "bold")
     for name, place in outcome.stored.items():

@@ -34,6 +34,8 @@ class OrderRow(NamedTuple):
     status: str
     is_open: int
     """1 until it is closed and nothing is unanswered."""
+    is_waiting: int
+    """1 while it waits before it is judged."""
     session_date: str | None
     body: str
 
@@ -56,6 +58,7 @@ def _row(change: OrderChange) -> OrderRow:
         intent.instrument.symbol,
         order.status.value,
         int(not order.is_finished),
+        int(order.is_waiting),
         None if session is None else session.isoformat(),
         order_view(order, change.effective).to_json(),
     )
@@ -102,6 +105,7 @@ ORDERS = ReadModel(
         BY_ACCOUNT,
         BY_SESSION,
         Filter("is_open", "--open", "Only orders of which something is still expected.", bool),
+        Filter("is_waiting", "--waiting", "Only orders that wait before they are sent: for the open, or their broker.", bool),
     ),
     columns=(
         Column("Order", lambda order: order.client_order_id),

@@ -140,12 +140,12 @@ class AccountBook:
             holding.open(worst)
         self._touched.add(holding.key)
 
-    def last_alike(self, strategy_name: str, key: str, alike: str) -> SentOrder | None:
+    def last_alike(self, strategy_name: str, key: str, alike: str, without: UUID | None) -> SentOrder | None:
         """The newest order of the strategy in the instrument `key` with this likeness, whether it was sent or is about to be."""
         found = [
             SentOrder(order.order_id, order.requested_at)
             for order, _ in (*self._tracked.values(), *self._reserved.values())
-            if order.requested_at is not None and order.intent.strategy_name == strategy_name
+            if order.requested_at is not None and order.intent.strategy_name == strategy_name and order.order_id != without
             if order.intent.instrument.key == key and likeness(order.terms) == alike
         ]
         sent = self.tallies.of(strategy_name, key).last.get(alike)

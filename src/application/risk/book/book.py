@@ -195,10 +195,10 @@ class RiskBook:
             buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, without),
         )
 
-    def last_alike(self, intent: OrderRequested) -> SentOrder | None:
-        """The newest order that is like this one: of its strategy, in its instrument, on its side."""
+    def last_alike(self, intent: OrderRequested, without: UUID | None = None) -> SentOrder | None:
+        """The newest order that is like this one: of its strategy, in its instrument, on its side. Not `without`."""
         account = self._account(intent.account_id)
-        return account.last_alike(intent.strategy_name, intent.instrument.key, likeness(intent.terms))
+        return account.last_alike(intent.strategy_name, intent.instrument.key, likeness(intent.terms), without)
 
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""

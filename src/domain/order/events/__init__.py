@@ -11,4 +11,5 @@ from liveorder.domain.order.events.intent import *
 from liveorder.domain.order.events.replaces import *
 from liveorder.domain.order.events.reviews import *
 from liveorder.domain.order.events.submissions import *
+from liveorder.domain.order.events.waits import *
 from liveorder.domain.order.vocabulary import *

@@ -1,0 +1,70 @@
+"""Which signals wait before they are judged: for what, until when, and when the wait is over.
+
+A wait is a stored event of its order, so that a restart neither forgets it nor begins it anew.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from liveorder.domain.order.events import WaitBegan, WaitReason
+from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.risk.switches import LATEST_EXIT
+from liveorder.domain.values import OrderRole
+
+
+class Obstacles(NamedTuple):
+    """What stands in the way at a moment, of what passes by itself."""
+
+    now: datetime
+    opens_at: datetime | None = None
+    """When its market opens, if that is closed and the signal asked to wait for it."""
+    is_unreachable: bool = False
+    """Its broker cannot be reached, and nothing else stops the account."""
+
+
+def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_seconds: float | None) -> WaitBegan | None:
+    """The wait that begins, the open before the connection; None: the order is judged now.
+
+    `oldest_seconds`: how old a signal may be when it is judged, counted from the open where it waits for that; None: any age.
+    An order that takes a position off may be a day late.
+    """
+    longest = _longest(terms, oldest_seconds)
+    if obstacles.opens_at is not None:
+        until = _earliest(terms.stale_after, _after(obstacles.opens_at, longest))
+        message = f"for the open of its market at {obstacles.opens_at.isoformat()}"
+        return WaitBegan(reason=WaitReason.OPEN, signal=signal, message=message, until=until)
+    if not obstacles.is_unreachable:
+        return None
+    until = _earliest(terms.stale_after, _after(terms.signal_at or obstacles.now, longest))
+    if until is not None and until <= obstacles.now:
+        return None
+    message = "for its broker to be reached again"
+    return WaitBegan(reason=WaitReason.CONNECTION, signal=signal, message=message, until=until)
+
+
+def has_lapsed(wait: WaitBegan, now: datetime) -> bool:
+    return wait.until is not None and now > wait.until
+
+
+def is_over(wait: WaitBegan, obstacles: Obstacles) -> bool:
+    """Whether what is waited for came. Something else may stand in the way by now."""
+    if wait.reason is WaitReason.OPEN:
+        return obstacles.opens_at is None
+    return not obstacles.is_unreachable
+
+
+def _longest(terms: OrderTerms, oldest_seconds: float | None) -> timedelta | None:
+    if oldest_seconds is None:
+        return None
+    allowed = timedelta(seconds=oldest_seconds)
+    return allowed if terms.role is OrderRole.ENTRY else max(allowed, LATEST_EXIT)
+
+
+def _after(moment: datetime, longest: timedelta | None) -> datetime | None:
+    return None if longest is None else moment + longest
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((each for each in moments if each is not None), default=None)
