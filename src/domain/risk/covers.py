@@ -52,7 +52,8 @@ class _Edge:
     def reach(self, short: Decimal, buys: list[_Buy]) -> range:
         """Move to where so many units reach. Returns the places of buys whose share may be another now."""
         began_at = self.whole
-        self.left, self.short = EXACT.add(self.left, EXACT.subtract(short, self.short)), short
+        if short != self.short:
+            self.left, self.short = EXACT.add(self.left, EXACT.subtract(short, self.short)), short
         while self.left < 0 and self.whole:
             self.whole -= 1
             self.left = EXACT.add(self.left, buys[self.whole].units)
@@ -80,6 +81,7 @@ class Covers:
         self._now, self._once_sold = _Edge(), _Edge()
         self._touched: dict[UUID, None] = {}
         self._covers: dict[UUID, Cover] = {}
+        self._divided = ZERO, ZERO
 
     @property
     def is_idle(self) -> bool:
@@ -111,16 +113,20 @@ class Covers:
 
     def divide(self, short: Decimal, sold: Decimal) -> dict[UUID, Cover]:
         """The covers that changed since the last time. `short`: units, negative if long; `sold`: of open sales."""
+        if not self._touched and self._divided == (short, sold):
+            return {}
+        self._divided = short, sold
         for edge, units in ((self._now, short), (self._once_sold, EXACT.add(short, sold))):
             for at in edge.reach(units, self._buys):
                 self._touched[self._buys[at].order_id] = None
         changed: dict[UUID, Cover] = {}
         for order_id in self._touched:
             cover = self._cover_of(order_id)
-            if cover != self._covers.get(order_id, NO_COVER):
-                changed[order_id] = cover
+            if cover == self._covers.get(order_id, NO_COVER):
+                continue
+            changed[order_id] = cover
             if cover == NO_COVER:
-                self._covers.pop(order_id, None)
+                del self._covers[order_id]
             else:
                 self._covers[order_id] = cover
         self._touched.clear()
