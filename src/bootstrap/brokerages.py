@@ -206,13 +206,14 @@ def _connection(settings: Settings, account: AccountSettings, parts: Brokerage) 
 
 
 def account_terms(settings: Settings, account: AccountSettings) -> AccountConfig:
-    retry, timeouts = settings.retry, settings.timeouts
+    retry, timeouts, limits = settings.retry, settings.timeouts, settings.limits(account.id, account.currency or "")
     return AccountConfig(
         account_id=account.id,
         currency=account.currency or settings.default_currency,
         mode=settings.mode,
-        limits=settings.limits(account.id, account.currency or ""),
+        limits=limits,
         limits_by_currency={name: settings.limits(account.id, name) for name in account.risk_by_currency},
+        tables=account.tables(limits),
         equity=account.equity,
         default_exchange=account.exchange,
         default_product=account.product,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from liveorder.domain.errors import BrokerError, BrokerRefusal
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.limit_tables import LimitTable
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.outcomes import NotBegun, NotReceived, Outcome
 from liveorder.domain.risk_limits import RiskLimits
@@ -84,6 +86,8 @@ class AccountConfig:
     """Of orders in `currency`."""
     limits_by_currency: Mapping[str, RiskLimits] = field(default_factory=dict)
     """Of orders in other currencies; one that is not here is not traded in."""
+    tables: tuple[LimitTable, ...] = ()
+    """Limits by strategy and by symbol, in `currency`."""
     default_exchange: str | None = None
     default_product: Product | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -104,3 +108,13 @@ class AccountConfig:
         """The currency that an order in `currency` is reckoned in, and its limits: the account's own where it has none."""
         own = self.limits_by_currency.get(currency)
         return (self.currency, self.limits) if own is None else (currency, own)
+
+    def tables_of(self, strategy_name: str, instrument: Instrument) -> tuple[LimitTable, ...]:
+        """Those that an order of the strategy in the instrument has to pass beside the account's limits."""
+        return tuple(table for table in self.tables if table.covers(strategy_name, instrument.key))
+
+    def sizing_limits(self, strategy_name: str, instrument: Instrument) -> RiskLimits:
+        """The limits in the instrument's currency, with the `position_size` of its tables in place of the account's."""
+        _, limits = self.limits_in(instrument.currency)
+        sizes = [table.position_size for table in self.tables_of(strategy_name, instrument) if table.position_size is not None]
+        return limits.model_copy(update={"position_size": min(sizes)}) if sizes else limits

@@ -18,12 +18,22 @@ from pydantic_core import PydanticUndefined
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.signal import Signal
 from liveorder.infrastructure.settings.fields import SettingsFields
-from liveorder.infrastructure.settings.sections import AccountSettings, NotifierUrl, PublisherUrl, SourceUrl, SpecialSession
+from liveorder.infrastructure.settings.sections import (
+    AccountSettings,
+    NotifierUrl,
+    PublisherUrl,
+    SourceUrl,
+    SpecialSession,
+    StrategyLimits,
+    SymbolLimits,
+)
 from liveorder.testing.venue.faults import Fault
 from liveorder.testing.venue.settings import OpeningPosition, VenueAccount, VenueSettings
 
 LISTED: dict[str, type[BaseModel]] = {
     "accounts": AccountSettings,
+    "accounts.strategies": StrategyLimits,
+    "accounts.symbols": SymbolLimits,
     "special_sessions": SpecialSession,
     "sources": SourceUrl,
     "publishers": PublisherUrl,
@@ -36,6 +46,8 @@ LISTED: dict[str, type[BaseModel]] = {
 
 OF_NOTHING: dict[tuple[type[BaseModel], str], Any] = {
     (AccountSettings, "id"): "another",
+    (StrategyLimits, "name"): "another",
+    (SymbolLimits, "symbol"): "ANOTHER",
     (SpecialSession, "calendar"): "XBOM",
     (SpecialSession, "day"): date(2025, 3, 11),
     (SourceUrl, "url"): "stdin:",

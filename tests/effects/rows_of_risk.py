@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.effects.observing import Effect, Look, refused_by, sends, staged, with_quotes
-from tests.effects.stage import Stage, a_signal
+from tests.effects.observing import Effect, Look, Observe, refused_by, sends, staged, with_quotes
+from tests.effects.stage import Stage, Tables, a_signal
 
 
 async def _loses_and_buys(played: Stage) -> list[str]:
@@ -16,6 +16,13 @@ async def _loses_and_buys(played: Stage) -> list[str]:
     await asyncio.sleep(5)
     _, refusals = await played.engine.execute.validate(a_signal("again"))
     return [refusal.code for refusal in refusals]
+
+
+LOSING = ("2025-03-10T16:00:00Z,SPY,500", "2025-03-10T16:00:30Z,SPY,490")
+
+
+def _losing(**tables: Any) -> Observe:
+    return staged(_loses_and_buys, **tables)
 
 
 def _leaves_by(**fields: Any) -> Look:
@@ -42,6 +49,42 @@ async def _buys_another(played: Stage) -> list[str]:
     return [refusal.code for refusal in refusals]
 
 
+def _of_a_table(kind: str, who: Tables) -> dict[str, Effect]:
+    """What each limit of `[[accounts.strategies]]` or `[[accounts.symbols]]` does, beside some that refuse nothing here."""
+
+    def table(**limits: Any) -> Tables:
+        return {"accounts": [{"id": "SIM", kind: [{"max_order_quantity": 99, "max_open_orders": 99, **who, **limits}]}]}
+
+    short = {"side": "SELL"}
+    shorting = {"allow_short_selling": True}
+    return {
+        f"accounts.{kind}.{limit}": effect
+        for limit, effect in {
+            "position_size": Effect("5", sends("quantity", {"quantity": None}, **table(position_size=2500))),
+            "max_position_size": Effect(["position_value"], refused_by(**table(max_position_size=4999))),
+            "max_order_value": Effect(["order_value"], refused_by(**table(max_order_value=4999))),
+            "max_order_quantity": Effect(["order_quantity"], refused_by(**table(max_order_quantity=9))),
+            "max_daily_trades": Effect(["daily_trade_count"], refused_by(**table(max_daily_trades=0))),
+            "max_open_orders": Effect(["open_order_count"], refused_by(**table(max_open_orders=0))),
+            "max_daily_loss": Effect(["daily_loss"], with_quotes(_losing, *LOSING, **table(max_daily_loss=100))),
+            "max_positions": Effect(["position_count"], refused_by(**table(max_positions=0))),
+            "allow_short_selling": Effect(["short_selling"], refused_by(short, **table(allow_short_selling=False), risk=shorting)),
+            "repeat_window_seconds": Effect(["repeated"], staged(_buys_again, **table(repeat_window_seconds=60))),
+            "max_signal_age_seconds": Effect(
+                ["stale_signal"], refused_by({"timestamp": "2025-03-10T15:59:50Z"}, **table(max_signal_age_seconds=5))
+            ),
+            "min_buy_score": Effect(["signal_score"], refused_by({"score": 70}, **table(min_buy_score=70))),
+            "max_sell_score": Effect(
+                ["signal_score"], refused_by({"score": -70, **short}, **table(max_sell_score=-70), risk=shorting)
+            ),
+        }.items()
+    }
+
+
+def _only_nine(kind: str, **who: Any) -> Tables:
+    return {"accounts": [{"id": "SIM", kind: [{**who, "max_order_quantity": 9, "max_open_orders": 99}]}]}
+
+
 POOR = {"accounts": [{"account_id": "SIM", "cash": "4999", "is_limited": True}]}
 UNTOLD = {"faults": {"faults": [{"kind": "query_failed", "on": "account"}]}}
 """Of the account's money only the connection tells."""
@@ -54,6 +97,14 @@ async def _refused_after_ten_seconds(played: Stage) -> list[str]:
 
 
 ROWS = {
+    **_of_a_table("strategies", {"name": "default"}),
+    **_of_a_table("symbols", {"symbol": "SPY"}),
+    "accounts.strategies": Effect(["order_quantity"], refused_by(**_only_nine("strategies", name="default"))),
+    "accounts.strategies.name": Effect(
+        ["order_quantity"], refused_by({"strategy_name": "trend"}, **_only_nine("strategies", name="trend"))
+    ),
+    "accounts.symbols": Effect(["order_quantity"], refused_by(**_only_nine("symbols", symbol="SPY"))),
+    "accounts.symbols.symbol": Effect(["order_quantity"], refused_by({"symbol": "AAPL"}, **_only_nine("symbols", symbol="AAPL"))),
     "risk.position_size": Effect("5", sends("quantity", {"quantity": None}, risk={"position_size": 2500})),
     "risk.max_position_size": Effect(["position_value"], refused_by(risk={"max_position_size": 4999})),
     "risk.max_daily_trades": Effect(["daily_trade_count"], refused_by(risk={"max_daily_trades": 0})),
@@ -64,12 +115,7 @@ ROWS = {
     "risk.max_positions": Effect(["position_count"], staged(_buys_another, risk={"max_positions": 1})),
     "risk.max_daily_loss": Effect(
         ["daily_loss"],
-        with_quotes(
-            lambda **tables: staged(_loses_and_buys, **tables),
-            "2025-03-10T16:00:00Z,SPY,500",
-            "2025-03-10T16:00:30Z,SPY,490",
-            risk={"max_daily_loss": 100},
-        ),
+        with_quotes(_losing, *LOSING, risk={"max_daily_loss": 100}),
     ),
     "risk.min_buy_score": Effect(["signal_score"], refused_by({"score": 70}, risk={"min_buy_score": 70})),
     "risk.max_sell_score": Effect(

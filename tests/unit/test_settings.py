@@ -9,6 +9,7 @@ import pytest
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import SettingsError
+from liveorder.domain.limit_tables import NarrowLimits
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.alpaca.assembly import ALPACA_CAPABILITIES
@@ -368,6 +369,85 @@ def test_accounts_have_the_defaults_and_limits_of_their_own() -> None:
     assert settings.limits("a") == RiskLimits(max_daily_trades=5)
     assert settings.limits("b") == RiskLimits(max_daily_trades=7, position_size=Decimal("10.5"))
     assert settings.limits("b", "EUR") == RiskLimits(max_daily_trades=7, position_size=Decimal(9))
+
+
+def with_table(table: str, more: str = "") -> str:
+    """An account `a` in USD with one table of limits."""
+    return f"[risk]\nmax_daily_trades = 5\n[[accounts]]\nid = 'a'\n{more}\n{table}"
+
+
+def test_limits_by_strategy_and_by_symbol_hold_beside_the_accounts() -> None:
+    settings = load(
+        with_table(
+            """
+            [[accounts.strategies]]
+            name = "trend"
+            max_daily_trades = 3
+            min_buy_score = 60.5
+            [[accounts.symbols]]
+            symbol = "SPY"
+            position_size = 5000
+            allow_short_selling = false
+            """,
+            "[accounts.risk]\nscore_exits = false",
+        )
+    )
+    settings.check()
+    (account,) = settings.trading_accounts
+    trend, spy = account.tables(settings.limits("a"))
+    assert [trend.title, spy.title] == ["[[accounts.strategies]] trend", "[[accounts.symbols]] SPY"]
+    assert (trend.limits.max_daily_trades, trend.limits.min_buy_score, trend.limits.max_sell_score) == (3, Decimal("60.5"), None)
+    assert (trend.limits.allow_short_selling, spy.limits.allow_short_selling) == (True, False)
+    assert (trend.limits.score_exits, trend.position_size, spy.position_size) == (False, None, Decimal(5000))
+    assert (spy.limits.max_daily_trades, spy.limits.max_position_size, spy.limits.max_signal_age_seconds) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("max_daily_trades = 6", "max_daily_trades = 6 is wider than the account's 5"),
+        ("max_position_size = 10001", "max_position_size = 10001 is wider than the account's 10000"),
+        ("min_buy_score = 59", "min_buy_score = 59 is wider than the account's 60"),
+        ("max_sell_score = -59", "max_sell_score = -59 is wider than the account's -60"),
+        ("max_signal_age_seconds = 61", "max_signal_age_seconds = 61.0 is wider than the account's 60.0"),
+        ("allow_short_selling = true", "allow_short_selling = True is wider than the account's False"),
+    ],
+)
+@pytest.mark.parametrize("table", ["[[accounts.strategies]]\nname = 'x'", "[[accounts.symbols]]\nsymbol = 'x'"])
+def test_a_limit_that_the_accounts_makes_void_is_refused(table: str, limit: str, said: str) -> None:
+    kind = "strategies" if "name" in table else "symbols"
+    expected = f"account 'a': {kind} 'x': {said}, which holds as well; narrow it, or leave it out"
+    assert refusal(with_table(f"{table}\n{limit}")) == expected
+
+
+def test_a_shorter_window_is_wider_and_where_the_account_has_no_limit_none_is() -> None:
+    window = "[accounts.risk]\nrepeat_window_seconds = 60\n"
+    table = "[[accounts.strategies]]\nname = 'x'\nrepeat_window_seconds = "
+    assert "repeat_window_seconds = 59.0 is wider than the account's 60.0" in refusal(with_table(f"{table}59", window))
+    for allowed in (with_table(f"{table}61", window), with_table(f"{table}5"), with_table(f"{table}5\nmax_order_value = 1000000")):
+        load(allowed).check()
+
+
+def test_what_cannot_be_measured_for_a_strategy_or_a_symbol_is_refused() -> None:
+    for name in RiskLimits.model_fields.keys() - NarrowLimits.model_fields.keys():
+        said = refusal(with_table(f"[[accounts.symbols]]\nsymbol = 'SPY'\n{name} = 1"))
+        assert f"{name} cannot be measured for one strategy or symbol; set it in [accounts.risk]" in said
+    assert "no such setting" in refusal(with_table("[[accounts.symbols]]\nsymbol = 'SPY'\nmax_speed = 1"))
+
+
+@pytest.mark.parametrize("name", ["position_size", "max_position_size", "max_order_value", "max_daily_loss"])
+def test_an_amount_is_refused_where_the_account_trades_in_other_currencies(name: str) -> None:
+    table = f"[[accounts.strategies]]\nname = 'x'\n{name} = 100"
+    said = refusal(with_table(table, "[accounts.risk_by_currency.EUR]\nposition_size = 9"))
+    assert said.startswith(f"account 'a': strategies 'x': {name} is an amount in USD, and the account also trades in EUR")
+    load(with_table(table)).check()
+
+
+def test_a_table_without_a_limit_or_that_is_there_twice_is_refused() -> None:
+    table = "[[accounts.strategies]]\nname = 'x'\n"
+    assert refusal(with_table(table)) == "account 'a': strategies 'x' sets no limit; set one, or leave the table out"
+    twice = refusal(with_table(f"{table}max_positions = 1\n{table}max_open_orders = 1"))
+    assert twice == "account 'a': strategies 'x' is there twice; put its limits into one table"
 
 
 def test_an_account_can_correct_what_its_broker_declares() -> None:

@@ -21,6 +21,7 @@ from liveorder.domain.risk import (
     GATES,
     REPLACEMENT_RULES,
     Assessment,
+    Level,
     Proposal,
     RiskRefusal,
     RiskView,
@@ -48,15 +49,16 @@ class RiskGate:
         `without`: the order itself, where it is counted already.
         """
         view, limits = await self.look(gateway, intent, priced, without)
-        return assess(Proposal.of(intent, is_operators=is_operators), view, limits)
+        levels = self._levels(gateway, intent, view, without)
+        return assess(Proposal.of(intent, is_operators=is_operators), view, limits, levels=levels)
 
     async def judge_all(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool
     ) -> tuple[Assessment, Sequence[RiskRefusal]]:
         """The same, and everything that stands in the way."""
         view, limits = await self.look(gateway, intent, priced)
-        proposal = Proposal.of(intent, is_operators=is_operators)
-        return assess(proposal, view, limits), assess_all(proposal, view, limits)
+        proposal, levels = Proposal.of(intent, is_operators=is_operators), self._levels(gateway, intent, view)
+        return assess(proposal, view, limits, levels=levels), assess_all(proposal, view, limits, levels)
 
     async def look(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
@@ -80,7 +82,8 @@ class RiskGate:
         view, limits = self._view(gateway, intent, Priced(), order.order_id)
         if self._halts.now.is_waiting_for_broker(gateway.account_id):
             view = view._replace(halt=None)
-        return assess(Proposal.of(intent, is_operators=order.is_persons), view, limits, GATES).refusal
+        levels = self._levels(gateway, intent, view, order.order_id)
+        return assess(Proposal.of(intent, is_operators=order.is_persons), view, limits, GATES, levels).refusal
 
     def judge_replacement(
         self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: Amendment, *, is_operators: bool
@@ -89,7 +92,7 @@ class RiskGate:
         intent = terms.rest_of(order)
         view, limits = self._view(gateway, intent, priced, order.order_id)
         proposal = Proposal.of(intent, is_operators=is_operators, renewed=terms.changed)
-        return assess(proposal, view, limits, REPLACEMENT_RULES)
+        return assess(proposal, view, limits, REPLACEMENT_RULES, self._levels(gateway, intent, view, order.order_id))
 
     def _view(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
@@ -114,8 +117,14 @@ class RiskGate:
             without=without,
         )
         last_trade = None if priced.last_trade is None else priced.last_trade.amount
-        last_alike = self._risk.last_alike(intent, without) if limits.repeat_window_seconds is not None else None
+        tables = gateway.terms.tables_of(intent.strategy_name, instrument)
+        has_window = any(each.repeat_window_seconds is not None for each in (limits, *(table.limits for table in tables)))
+        last_alike = self._risk.last_alike(intent, without) if has_window else None
         return view._replace(last_trade=last_trade, last_alike=last_alike), limits
+
+    def _levels(self, gateway: Gateway, intent: OrderRequested, view: RiskView, without: UUID | None = None) -> tuple[Level, ...]:
+        tables = gateway.terms.tables_of(intent.strategy_name, intent.instrument)
+        return tuple(Level(table, self._risk.seen_by(table, view, intent.instrument, without)) for table in tables)
 
     def _closed_because(self, intent: OrderRequested, now: datetime) -> str | None:
         """Never of an order for the opening auction, which is sent before that."""

@@ -227,7 +227,7 @@ class ExecuteOrder:
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
         is_away = self._halts.now.is_waiting_for_broker(account.account_id)
         priced = Priced() if is_away else await gateway.price(instrument, signal.side, is_urgent=is_urgent)
-        _, limits = account.limits_in(instrument.currency)
+        limits = account.sizing_limits(signal.strategy_name, instrument)
         terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds)
         if signal.side is not Side.SELL:
             return size(signal, instrument, priced, now, terms, origin, held=None)

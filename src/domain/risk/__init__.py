@@ -1,6 +1,6 @@
 """The risk rules: pure functions over a proposed order, what is known of its account, and the account's limits."""
 
-from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
+from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, Level, assess, assess_all
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
 from liveorder.domain.risk.consequences import as_market_exit, end_unwanted, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.risk.covers import NO_COVER, Cover, Covers
@@ -32,6 +32,7 @@ __all__ = [
     "Cover",
     "Covers",
     "Exposure",
+    "Level",
     "OpenExposure",
     "OpenSide",
     "Proposal",

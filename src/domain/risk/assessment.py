@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from liveorder.domain.limit_tables import LimitTable
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.amounts import (
     daily_loss,
@@ -31,6 +33,7 @@ from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal, Risk
 from liveorder.domain.risk.repeats import repeated
 from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
 from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import Side
 
 SWITCHES: tuple[Rule, ...] = (kill_switch, auto_trading, stale_signal)
 EXIT_RULES: tuple[Rule, ...] = (*SWITCHES, signal_score, stop_already_passed, price_collar)
@@ -70,6 +73,29 @@ REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
 """For new terms of an order that is counted already and whose signal was judged when it came."""
 
 
+TABLE_RULES: Mapping[Rule, tuple[str, ...]] = {
+    stale_signal: ("max_signal_age_seconds",),
+    signal_score: ("min_buy_score", "max_sell_score"),
+    short_selling: ("allow_short_selling",),
+    order_quantity: ("max_order_quantity",),
+    order_value: ("max_order_value",),
+    repeated: ("repeat_window_seconds",),
+    daily_trade_count: ("max_daily_trades",),
+    open_order_count: ("max_open_orders",),
+    daily_loss: ("max_daily_loss",),
+    position_count: ("max_positions",),
+    position_value: ("max_position_size",),
+}
+"""Those that are asked of a table of limits too, with the names of the limits; where there are two, of a BUY and of a SELL."""
+
+
+class Level(NamedTuple):
+    """A table of limits, and what the rules measure by it: the figures of its strategy or symbol."""
+
+    table: LimitTable
+    view: RiskView
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What the rules say of one order. `figures` are those that they measured, as text, whatever they said."""
@@ -81,24 +107,35 @@ class Assessment:
     """Whether it goes out as a market order, since it only reduces and its stop is passed."""
 
 
-def assess(proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule] = RULES) -> Assessment:
-    """The first refusal, if any."""
+def assess(
+    proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule] = RULES, levels: Sequence[Level] = ()
+) -> Assessment:
+    """The first refusal, if any: by the account's limits, then by its tables."""
     case = RiskCase.of(proposal, view)
-    refusal = next(_refusals(case, limits, rules), None)
+    refusal = next(_refusals(case, limits, rules, levels), None)
     return Assessment(refusal, case.is_reducing, _figures(case), exits_at_market(case, limits))
 
 
-def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits) -> tuple[RiskRefusal, ...]:
+def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = ()) -> tuple[RiskRefusal, ...]:
     """Every refusal, for a person who wants to know all that stands in the way."""
-    return tuple(_refusals(RiskCase.of(proposal, view), limits, RULES))
+    return tuple(_refusals(RiskCase.of(proposal, view), limits, RULES, levels))
 
 
-def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule]) -> Iterator[RiskRefusal]:
-    for rule in rules:
-        if case.is_reducing and rule not in EXIT_RULES:
-            continue
+def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule], levels: Sequence[Level]) -> Iterator[RiskRefusal]:
+    met = [rule for rule in rules if rule in EXIT_RULES or not case.is_reducing]
+    for rule in met:
         if (refusal := rule(case, limits)) is not None:
             yield refusal
+    for table, view in levels:
+        seen = RiskCase.of(case.proposal, view)._replace(is_reducing=case.is_reducing)
+        for rule in met:
+            if rule in TABLE_RULES and (refusal := rule(seen, table.limits)) is not None:
+                yield replace(refusal, message=f"{refusal.message} ({_limit_of(rule, case.proposal)} of {table.title})")
+
+
+def _limit_of(rule: Rule, proposal: Proposal) -> str:
+    names = TABLE_RULES[rule]
+    return names[0] if proposal.terms.side is Side.BUY else names[-1]
 
 
 def _figures(case: RiskCase) -> dict[str, str]:

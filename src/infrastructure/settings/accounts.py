@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings.fields import SettingsFields
+from liveorder.infrastructure.settings.limit_tables import check_limit_tables
 from liveorder.infrastructure.settings.names import environment_name
 from liveorder.infrastructure.settings.sections import AccountSettings, Section
 from liveorder.infrastructure.settings.unread import check_unread, check_unread_options
@@ -102,6 +103,8 @@ def check(settings: SettingsFields) -> None:
         )
     _check_default(settings, accounts)
     check_unread(settings)
+    for account in accounts:
+        check_limit_tables(account, account.limits(settings.risk, account.currency or ""))
     for account in settings.accounts:
         if not is_plugin(account.broker):
             broker_section(settings, account)

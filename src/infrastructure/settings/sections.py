@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from liveorder.application.outbox.notifier import Manner
 from liveorder.domain.broker_capabilities import BrokerCapabilities
+from liveorder.domain.limit_tables import LimitTable, NarrowLimits
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
@@ -312,6 +313,20 @@ class NotifierUrl(Section):
     """on, silent or off by event; for events that are not named, alerts are on and others off."""
 
 
+class StrategyLimits(NarrowLimits):
+    """Limits of one strategy, measured by what it holds and does itself. They narrow the account's."""
+
+    name: Text
+    """A signal's strategy_name."""
+
+
+class SymbolLimits(NarrowLimits):
+    """Limits of one symbol, measured by what the account holds and does in it. They narrow the account's."""
+
+    symbol: Text
+    """As a signal names it; all contracts of the symbol count."""
+
+
 class AccountSettings(Section):
     """One account at one broker. A signal's account_id selects the account."""
 
@@ -335,6 +350,10 @@ class AccountSettings(Section):
     """Limits that differ from [risk]."""
     risk_by_currency: dict[CurrencyCode, SomeLimits] = {}
     """Limits that differ for orders in one currency."""
+    strategies: tuple[StrategyLimits, ...] = ()
+    """One table per strategy with limits of its own, in addition to the account's."""
+    symbols: tuple[SymbolLimits, ...] = ()
+    """One table per symbol with limits of its own, in addition to the account's."""
     options: Options = Field({}, repr=False)
     """Settings of the broker's table that differ for this account."""
     capabilities: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = {}
@@ -343,6 +362,12 @@ class AccountSettings(Section):
     def limits(self, general: RiskLimits, currency: str = "") -> RiskLimits:
         """`general` with the limits that differ for this account, and for orders in `currency`."""
         return RiskLimits.model_validate(general.model_dump() | self.risk | self.risk_by_currency.get(currency, {}))
+
+    def tables(self, account: RiskLimits) -> tuple[LimitTable, ...]:
+        """Those by strategy and by symbol; `account`: the limits beside which they hold."""
+        of_strategies = (LimitTable.of(each, account, strategy_name=each.name) for each in self.strategies)
+        of_symbols = (LimitTable.of(each, account, symbol=each.symbol) for each in self.symbols)
+        return (*of_strategies, *of_symbols)
 
     def adjusted(self, declared: BrokerCapabilities) -> BrokerCapabilities:
         """The declared capabilities with the operator's corrections."""

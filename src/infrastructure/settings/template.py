@@ -40,6 +40,12 @@ _ACCOUNTS = """
 # max_daily_trades = 20
 # [accounts.risk_by_currency.INR]
 # position_size = 50000
+# [[accounts.strategies]]       # limits of one strategy, measured by what it holds and does itself; they narrow the account's
+# name = "trend"
+# max_daily_trades = 5
+# [[accounts.symbols]]          # limits of one symbol, measured by what the account holds and does in it; they narrow the account's
+# symbol = "SPY"
+# max_order_quantity = 100
 # [accounts.options]            # settings of the broker's table that differ for this account
 # base_url = "https://paper-api.alpaca.markets"
 # [accounts.capabilities]       # corrections to what the adapter declares

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.application.risk.book.funds import Funds
-from liveorder.application.risk.book.holding import InstrumentFigures
+from liveorder.application.risk.book.holding import InstrumentFigures, value_of
 from liveorder.application.risk.book.rows import SessionDay, holding_of
 from liveorder.application.risk.book.tallies import Tallies
 from liveorder.domain.fees_in_kind import FeesDue
@@ -18,7 +18,7 @@ from liveorder.domain.position import Position
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, SentOrder, likeness, open_exposure
-from liveorder.domain.values import EXACT, ZERO
+from liveorder.domain.values import EXACT, ZERO, total
 
 
 class Sums(NamedTuple):
@@ -167,6 +167,14 @@ class AccountBook:
         if (known := self._holdings.get(key)) is None:
             known = self._holdings[key] = InstrumentFigures(key, currency)
         return known
+
+    def instruments(self) -> Iterable[InstrumentFigures]:
+        return self._holdings.values()
+
+    def valued(self, key: str, positions: Sequence[Position]) -> Exposure:
+        """Some positions in one instrument, at its last price."""
+        price = self._prices.get(key)
+        return Exposure(total(each.quantity for each in positions), total(value_of(each, price) for each in positions))
 
     def quantity(self, key: str) -> Decimal:
         """Signed units held."""

@@ -14,11 +14,13 @@ from liveorder.application.risk.book.entries import entries_between
 from liveorder.application.risk.book.funds import Funds
 from liveorder.application.risk.book.holding import InstrumentFigures
 from liveorder.application.risk.book.kept_fills import is_late
+from liveorder.application.risk.book.levels import seen_by
 from liveorder.application.risk.book.rows import DAY, FEES_DUE, POSITION, SessionDay, holding_of
 from liveorder.application.risk.book.tallies import TALLY
 from liveorder.domain.events import Event
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.limit_tables import LimitTable
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, OrderRequested
 from liveorder.domain.position import Position
@@ -194,6 +196,10 @@ class RiskBook:
             price_problem=price_problem,
             buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, without),
         )
+
+    def seen_by(self, table: LimitTable, view: RiskView, instrument: Instrument, without: UUID | None = None) -> RiskView:
+        """`view` with the figures of the strategy or the symbol that a table of limits is of."""
+        return seen_by(table, self._account(view.account_id), view, instrument, without)
 
     def last_alike(self, intent: OrderRequested, without: UUID | None = None) -> SentOrder | None:
         """The newest order that is like this one: of its strategy, in its instrument, on its side. Not `without`."""

@@ -78,10 +78,10 @@ class InstrumentFigures:
         position = self.position
         if position is not None:
             open_now = self.exposure
-            self.exposure = Exposure(position.quantity, _value(position, price), open_now.buys, open_now.sells)
+            self.exposure = Exposure(position.quantity, value_of(position, price), open_now.buys, open_now.sells)
 
 
-def _value(position: Position, price: Price | None) -> Decimal:
+def value_of(position: Position, price: Price | None) -> Decimal:
     """Money, in the position's currency, never negative."""
     if not position.quantity:
         return ZERO

@@ -35,6 +35,11 @@ def holding_of(account_id: str, key: str) -> HoldingKey:
     return HoldingKey(account_id, *json.loads(key.removeprefix(POSITION)))
 
 
+def strategy_of(key: str) -> str:
+    """Whose position the row `key` is."""
+    return holding_of("", key).strategy_name
+
+
 def page_key(position: str, slot: int) -> str:
     """Of a page of the position whose row has the key `position`. The row holds `Page.to_json`, or nothing once it is given up."""
     return f"{FILLS}{slot}:{position.removeprefix(POSITION)}"

@@ -7,7 +7,7 @@ measured by these, and whether an order comes again too soon (ADR 59).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -80,6 +80,11 @@ class Tallies:
 
     def absorb(self, row_key: str, state: str) -> None:
         self._known[tallied(row_key)] = state
+
+    def items(self) -> Iterator[tuple[tuple[str, str], Tally]]:
+        """By strategy and instrument."""
+        for whose in self._known:
+            yield whose, self.of(*whose)
 
     def of(self, strategy_name: str, instrument_key: str) -> Tally:
         known = self._known.get((strategy_name, instrument_key))
