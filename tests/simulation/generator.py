@@ -83,6 +83,9 @@ _REQUESTS = (Point.SUBMIT, Point.SUBMIT, Point.SUBMIT, Point.CANCEL, Point.REPLA
 _QUERIES = (Point.FIND, Point.FIND, Point.OPEN_ORDERS, Point.EXECUTIONS, Point.POSITIONS, Point.QUOTE)
 
 
+STRATEGIES = ("default", "carry")
+
+
 class ScenarioRandom(random.Random):
     """With the moments at which signals come: faults come with them."""
 
@@ -182,6 +185,7 @@ def _signals(chance: ScenarioRandom, accounts: Sequence[str]) -> Iterator[dict[s
         yield {
             "signal_id": f"s{number}",
             "account_id": chance.choice(accounts),
+            "strategy_name": STRATEGIES[number % 2],
             "symbol": symbol,
             "side": chance.choice(("BUY", "BUY", "SELL")),
             "quantity": chance.choice((1, 3, 6, 10)),
@@ -390,6 +394,17 @@ def _staff(chance: ScenarioRandom, signal_ids: Sequence[str]) -> s.Step:
     return s.VenueActed(_moment(chance), act, chance.choice(signal_ids), Decimal(chance.choice((2, 5, 11))))
 
 
+def _transfer(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
+    giver, taker = chance.sample(STRATEGIES, 2)
+    units, price = chance.choice((1, 2, 5, -1)), chance.choice((None, "300"))
+    named = {"instrument": INSTRUMENTS[chance.choice(sorted(PRICES))], "from": giver, "to": taker, "quantity": str(units)}
+    return s.Commanded(_moment(chance), "transfer", None, tuple((named | {"price": price, "evidence": "ours"}).items()))
+
+
+def _flatten(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
+    return s.Commanded(_moment(chance), "kill", None, (("flatten", True),))
+
+
 _COMPANIONS = (
     *(_jump, _jump, _death, _death, _death, _pause, _stop),
     *(_commit, _away, _slow, _command, _command, _halt_row, _staff, _price),
@@ -414,5 +429,7 @@ _KINDS: Sequence[tuple[float, Callable[[ScenarioRandom, Sequence[str]], s.Step]]
     (1.2, _command),
     (0.1, _halt_row),
     (0.4, _staff),
+    (0.4, _transfer),
+    (0.15, _flatten),
 )
 """How many of each come in a history of middling intensity."""

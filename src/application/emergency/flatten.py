@@ -207,16 +207,17 @@ class Flatten:
         against = [contract for contract in sorted(contracts) if crossings(self._own(account_id, contract))]
         if not against:
             return
-        orders = [await self._orders.get(order.order_id) for order in sent]
-        unsure = any(order.intent.instrument.key == key for order in self._orders.unfinished(account_id))
-        if unsure or any(not order.filled_quantity for order in orders):
-            closing.failures.append(f"{account_id}: {key}: what strategies hold against each other is kept; an order is not filled")
-            return
-        for contract in against:
-            try:
+        kept = f"{account_id}: {key}: what strategies hold against each other is kept"
+        try:
+            orders = [await self._orders.get(order.order_id) for order in sent]
+            unsure = any(order.intent.instrument.key == key for order in self._orders.unfinished(account_id))
+            if unsure or any(not order.filled_quantity for order in orders):
+                closing.failures.append(f"{kept}; an order is not filled")
+                return
+            for contract in against:
                 await self._cross_contract(gateway, contract, orders, actor)
-            except (BrokerError, StoreError) as error:
-                closing.failures.append(f"{account_id}: {key}: what strategies hold against each other is kept: {error}")
+        except (BrokerError, StoreError) as error:
+            closing.failures.append(f"{kept}: {error}")
 
     async def _cross_contract(self, gateway: Gateway, contract: HoldingKey, orders: Sequence[LiveOrder], actor: str) -> None:
         instrument = await self._positions.instrument(contract)
