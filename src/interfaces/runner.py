@@ -27,6 +27,7 @@ from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import (
+    AccountPositionView,
     AccountView,
     DailySummaryView,
     DoubtView,
@@ -255,6 +256,11 @@ class Runner:
         """Positions by account, strategy and instrument."""
         await self._service.settle_views()
         return await self._service.views.positions(Query(**wanted))
+
+    async def account_positions(self, **wanted: Any) -> Sequence[AccountPositionView]:
+        """Positions by account and instrument, all strategies together: what the broker should hold. Filters as in `Query`."""
+        await self._service.settle_views()
+        return await self._service.views.account_positions(Query(**wanted))
 
     async def todays_summary(self) -> Sequence[DailySummaryView]:
         """Summaries by account and strategy, of the latest session that has orders."""

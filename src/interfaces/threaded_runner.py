@@ -12,6 +12,7 @@ from uuid import UUID
 
 from liveorder.application.emergency.kill import StopReport
 from liveorder.application.reporting.views import (
+    AccountPositionView,
     AccountView,
     DailySummaryView,
     DoubtView,
@@ -134,6 +135,9 @@ class ThreadedRunner:
 
     def positions(self, **wanted: Any) -> Sequence[PositionView]:
         return self._wait_for(self._open_runner.positions(**wanted))
+
+    def account_positions(self, **wanted: Any) -> Sequence[AccountPositionView]:
+        return self._wait_for(self._open_runner.account_positions(**wanted))
 
     def todays_summary(self) -> Sequence[DailySummaryView]:
         return self._wait_for(self._open_runner.todays_summary())

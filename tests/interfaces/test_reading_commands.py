@@ -110,3 +110,22 @@ def test_nothing_in_json_can_command_a_terminal(cli: CommandLine) -> None:
     cli.signals('{"signal_id":"\u202e\\u001b[31m"}')
     cli.trade()
     assert cli.run("signals", "--json").stdout.isascii()
+
+
+def test_positions_by_account_are_all_strategies_together_and_stand_apart(cli: CommandLine) -> None:
+    cli.signals(coin("a"), coin("b", strategy_name="carry", quantity="0.3"))
+    assert cli.trade().exit_code == 0
+    move = ("--from", "carry", "--to", "default", "--quantity", "0.1", "--price", "3300", "--evidence", "ours")
+    assert cli.run("transfer", "CRYPTO:ETH/USD", *move).exit_code == 0
+    own = cli.json("positions")
+    assert [(row["strategy_name"], row["quantity"]) for row in own] == [("default", "0.2"), ("carry", "0.2")]
+    (row,) = cli.json("positions", "--by-account")
+    assert "strategy_name" not in row
+    assert (row["account_id"], row["quantity"], row["strategies"]) == ("SIM", "0.4", ["carry", "default"])
+    assert (row["average_price"], row["realized_pnl"]) == ("3075", "30")
+    assert cli.json("positions", "--by-account", "--status", "closed") == []
+    assert len(cli.json("positions", "--by-account", "--open", "--newest", "1")) == 1
+    assert "carry, default" in cli.run("positions", "--by-account").stdout
+    assert cli.run("positions", "--by-account", "--csv").stdout.splitlines()[0].startswith("account_id,symbol,")
+    refused = cli.run("positions", "--by-account", "--strategy", "carry")
+    assert (refused.exit_code, "of all strategies together" in refused.stderr) == (ExitCode.INVALID_INPUT, True)

@@ -137,3 +137,22 @@ def test_a_copy_of_another_kind_than_the_store_is_refused(traded: CommandLine, s
 def test_a_copy_may_be_named_by_its_address(traded: CommandLine) -> None:
     assert traded.run("backup", "sqlite:///copy.db").exit_code == 0
     assert traded.run("status", "--store", "sqlite:///copy.db").exit_code == 0
+
+
+def test_the_doctor_names_the_transfers_that_mend_what_is_nobodys(cli: CommandLine) -> None:
+    cli.signals(coin("a", strategy_name="trend"))
+    assert cli.trade().exit_code == 0
+    adopt = ("adopt", "position", "--account", "SIM", "--price", "3100", "--evidence", "as a kill left it")
+    cli.run(*adopt, "ETH/USD", "--quantity=-0.1", "--strategy", "flatten")
+    cli.run(*adopt, "BTC/USD", "--quantity", "0.5")
+    checks = [check for check in cli.json("doctor")["checks"] if check["name"].startswith("position of")]
+    assert [(check["is_healthy"], check["is_pressing"]) for check in checks] == [(True, True)] * 2
+    mends = [check["detail"].split("`")[1] for check in checks]
+    assert mends == [
+        "liveorder transfer CRYPTO:ETH/USD --account SIM --from flatten --to trend --quantity -0.1 --evidence WHY",
+        "liveorder transfer CRYPTO:BTC/USD --account SIM --from adopted --to STRATEGY --quantity 0.5 --evidence WHY",
+    ]
+    assert cli.run(*mends[0].split()[1:]).exit_code == 0
+    (trend,) = cli.json("positions", "--strategy", "trend")
+    assert (trend["status"], trend["realized_pnl"]) == ("CLOSED", "10")
+    assert len([check for check in cli.json("doctor")["checks"] if check["name"].startswith("position of")]) == 1

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.recovery import rebook_positions
 from liveorder.application.recovery.rebook_positions import RebookPositions
+from liveorder.application.reporting.projections.positions import account_positions
 from liveorder.application.reporting.projector import BatchProjector
 from liveorder.application.risk.book import AccountLedger, Keeping, RiskBook, SessionDay, entries_between, entries_of, holding_of
 from liveorder.application.risk.book.rows import POSITION, day_key
@@ -28,7 +29,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
 from liveorder.domain.order.shares import PositionShare
-from liveorder.domain.position import Position
+from liveorder.domain.position import Position, PositionSide, shown
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, PositionTransferred, position_stream
 from liveorder.domain.position_booking import Holding
 from liveorder.domain.values import AssetClass, Side
@@ -243,6 +244,11 @@ class Account:
         if (account := risk.position("U1", COIN.key)) is not None:
             assert account.quantity == sum(position.quantity for position in positions)
             assert account.realized_net == self._earned()
+            if rows := self.views.dump()["positions"]:
+                (row,) = account_positions(rows)
+                signed = row.quantity if row.side is PositionSide.LONG else -row.quantity
+                assert (signed, row.average_price) == (account.quantity, account.average_price)
+                assert row.realized_pnl_net == shown(account.realized_net, 8)
         days = [SessionDay.from_json(row.state) for row in self.store.kept.rows() if row.key == day_key(SESSION)]
         earned = sum((day.realized_net.get("USD", Decimal(0)) for day in days), Decimal(0))
         assert abs(Fraction(earned) - self._earned()) < Fraction(1, 10**16)

@@ -12,6 +12,7 @@ from liveorder.application.reporting.projections.draft import Changes, RowReader
 from liveorder.application.reporting.projections.read_model import ReadModel, V
 from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.views import (
+    AccountPositionView,
     BookedFillView,
     ConfirmationView,
     DailySummaryView,
@@ -100,6 +101,10 @@ class Views(Protocol):
     async def fills(self, wanted: Query = EVERYTHING) -> Sequence[BookedFillView]: ...
 
     async def positions(self, wanted: Query = EVERYTHING) -> Sequence[PositionView]: ...
+
+    async def account_positions(self, wanted: Query = EVERYTHING) -> Sequence[AccountPositionView]:
+        """All strategies of an account together. Raises `InvalidInput` for a strategy's name."""
+        ...
 
     async def signals(self, wanted: Query = EVERYTHING) -> Sequence[SignalView]: ...
 

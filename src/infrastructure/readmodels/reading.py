@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, func, or_, select
 
 from liveorder.application.reporting.projections import FILLS, ORDERS, POSITIONS
-from liveorder.application.reporting.projections.positions import PositionRow
+from liveorder.application.reporting.projections.positions import PositionRow, account_positions
 from liveorder.application.reporting.projections.read_model import ReadModel, V
 from liveorder.application.reporting.read_models import Query
-from liveorder.application.reporting.views import OrderView
+from liveorder.application.reporting.views import AccountPositionView, OrderView
+from liveorder.domain.errors import InvalidInput
 from liveorder.infrastructure.readmodels.tables import Tables
 
 MOST_ORDERS_OF_A_POSITION = 100
@@ -60,6 +62,16 @@ class RowQueries:
             .limit(MOST_ORDERS_OF_A_POSITION)
         )
         return tuple(reversed([UUID(order_id) for order_id in connection.scalars(found)]))
+
+    def account_positions(self, connection: Connection, wanted: Query) -> list[AccountPositionView]:
+        """Those of every account and contract. Raises `InvalidInput` for one strategy's."""
+        if wanted.strategy_name is not None:
+            raise InvalidInput("strategy_name", "an account's position is of all strategies together", "leave it out")
+        selected = self._selected(POSITIONS, replace(wanted, status=None, is_open=None, newest=None))
+        found = account_positions(PositionRow(*row) for row in connection.execute(selected))
+        status = wanted.status if wanted.is_open is None else "OPEN" if wanted.is_open else "CLOSED"
+        found = [view for view in found if status in (None, view.status)]
+        return found if wanted.newest is None else found[-wanted.newest :]
 
     def find_orders(self, connection: Connection, any_id: str) -> list[OrderView]:
         table = self._tables.of(ORDERS)

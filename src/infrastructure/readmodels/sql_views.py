@@ -24,6 +24,7 @@ from liveorder.application.reporting.projections.read_model import ReadModel, V
 from liveorder.application.reporting.projections.shapes import Key, TableSpec, as_stored
 from liveorder.application.reporting.read_models import EVERYTHING, Query, Superseded
 from liveorder.application.reporting.views import (
+    AccountPositionView,
     BookedFillView,
     ConfirmationView,
     DailySummaryView,
@@ -74,6 +75,9 @@ class SqlViews:
 
     async def positions(self, wanted: Query = EVERYTHING) -> Sequence[PositionView]:
         return await self.listed(POSITIONS, wanted)
+
+    async def account_positions(self, wanted: Query = EVERYTHING) -> Sequence[AccountPositionView]:
+        return await self._place.read(partial(self._reader.account_positions, wanted=wanted))
 
     async def signals(self, wanted: Query = EVERYTHING) -> Sequence[SignalView]:
         return await self.listed(SIGNALS, wanted)

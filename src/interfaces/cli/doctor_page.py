@@ -5,14 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
+from liveorder.application.emergency.flatten import STRATEGY
 from liveorder.application.ports.order_store import LeaseState
 from liveorder.application.reporting.figures import plural
-from liveorder.application.reporting.views import View
+from liveorder.application.reporting.read_models import Query
+from liveorder.application.reporting.views import PositionView, View
+from liveorder.application.trading.adopt import ADOPTED
 from liveorder.bootstrap import (
     CalendarCheck,
     FileCheck,
@@ -25,6 +29,7 @@ from liveorder.bootstrap import (
 )
 from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.position import PositionSide
 from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.screen import screen, shown
 
@@ -59,6 +64,8 @@ class _Found:
     lease: LeaseState | None = None
     calendars: frozenset[str] = frozenset()
     second_orders: Sequence[IdempotencyClaim] = ()
+    positions: Sequence[PositionView] = ()
+    """Those that are open."""
 
 
 async def diagnose(settings: Settings, config: Path | None) -> Diagnosis:
@@ -71,6 +78,7 @@ async def diagnose(settings: Settings, config: Path | None) -> Diagnosis:
         await _checked("settings", lambda: _settings(settings)),
         await _checked("store", lambda: _store(settings, found)),
         *_second_orders(found.second_orders),
+        *_nobodys(found.positions),
         *_calendars(settings, found.calendars),
         *_files(check_files(settings, config)),
         *_doors(settings),
@@ -101,6 +109,7 @@ async def _store(settings: Settings, found: _Found) -> str:
             raise LiveOrderError("; ".join(report.problems))
         reader.compare(settings)
         found.second_orders = await reader.superseded()
+        found.positions = await reader.views.positions(Query(is_open=True))
         owner = found.lease.owner if found.lease is not None and found.lease.is_held else None
         held = f"owned by {owner}" if owner else "no service runs"
         age = "" if reader.is_migrated else "; written by an earlier version, the next `liveorder run` migrates it"
@@ -118,6 +127,31 @@ def _second_orders(claims: Sequence[IdempotencyClaim]) -> list[Check]:
         )
         for claim in claims
     ]
+
+
+def _nobodys(positions: Sequence[PositionView]) -> Iterator[Check]:
+    """Open positions of no strategy that trades, with the transfers that mend them: first to whom they are held against."""
+    for held in positions:
+        if held.strategy_name not in (ADOPTED, STRATEGY):
+            continue
+        where, left, transfers = (held.account_id, held.instrument, held.currency), held.quantity, []
+        for other in positions:
+            is_there = (other.account_id, other.instrument, other.currency) == where and other.side is not held.side
+            if is_there and left and other.strategy_name not in (ADOPTED, STRATEGY):
+                units = min(left, other.quantity)
+                transfers.append(_transfer(held, other.strategy_name, units))
+                left -= units
+        if left:
+            transfers.append(_transfer(held, "STRATEGY", left))
+        found = f"{held.side} {held.quantity:f} {held.instrument} on {held.account_id} is no strategy's own"
+        detail = f"{found}: {'; '.join(transfers)}"
+        yield Check(name=f"position of {held.strategy_name}", is_healthy=True, is_pressing=True, detail=detail)
+
+
+def _transfer(held: PositionView, taker: str, units: Decimal) -> str:
+    signed = units if held.side is PositionSide.LONG else -units
+    named = ["--account", held.account_id, "--from", held.strategy_name, "--to", taker, "--quantity", f"{signed:f}"]
+    return f"`{shlex.join(['liveorder', 'transfer', held.instrument, *named, '--evidence', 'WHY'])}`"
 
 
 def _calendars(settings: Settings, ordered: Collection[str]) -> list[Check]:

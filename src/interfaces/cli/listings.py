@@ -8,8 +8,9 @@ from typing import Any
 from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.figures import NOTHING, moment, money, number, price, result, short
 from liveorder.application.reporting.projections import ORDERS, POSITIONS, SIGNALS
+from liveorder.application.reporting.projections.positions import ACCOUNT_COLUMNS
 from liveorder.application.reporting.projections.read_model import ReadModel, V
-from liveorder.application.reporting.views import FillView, OrderView, PositionView, SignalView
+from liveorder.application.reporting.views import AccountPositionView, FillView, OrderView, PositionView, SignalView
 from liveorder.application.reporting.views.signals import DEAD_LETTER
 from liveorder.interfaces.cli.results import Result
 from liveorder.interfaces.cli.tables import print_pairs, print_table
@@ -55,6 +56,10 @@ def print_orders(orders: Sequence[OrderView], title: str = "") -> None:
 
 def print_positions(positions: Sequence[PositionView]) -> None:
     print_list(POSITIONS, positions)
+
+
+def print_account_positions(positions: Sequence[AccountPositionView]) -> None:
+    print_table("Positions by account", ACCOUNT_COLUMNS, positions, "No positions.")
 
 
 def print_signals(signals: Sequence[SignalView]) -> None:

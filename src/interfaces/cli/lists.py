@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -27,24 +28,32 @@ def list_command(model: ReadModel[Any, V], show: Callable[[Sequence[V]], None] |
     """Make the command. `show` prints the rows if people see more than their table."""
 
     def command(config: Config, store: Store, as_json: bool, as_csv: bool, newest: int | None, **options: Any) -> None:
-        if as_json and as_csv:
-            raise InvalidInput("csv", "cannot be combined with json", "leave one of them out")
-        given = [(each, options[each.name]) for each in model.filters]
-        chosen = {each.name: _value(each, value) for each, value in given if value is not None and value is not False}
-        wanted = Query.of(newest=newest, **chosen)
+        wanted = query_of(model, newest, options)
         rows = read(settings_for(config, store), lambda reader: reader.listed(model, wanted))
-        if as_json:
-            print_json([row.to_dict() for row in rows])
-        elif as_csv:
-            print_csv(list(model.view.model_fields), [row.to_dict() for row in rows])
-        elif show is not None:
-            show(rows)
-        else:
-            print_list(model, rows)
+        print_rows(model.view, rows, show or partial(print_list, model), as_json=as_json, as_csv=as_csv)
 
     described = {"config": (Config, None), "store": (Store, None), "as_json": (AsJson, False), "as_csv": (AsCsv, False)}
     described |= {each.name: _option(each) for each in model.filters} | {"newest": (Newest, None)}
     return described_by(command, described, model.about)
+
+
+def query_of(model: ReadModel[Any, Any], newest: int | None, options: Mapping[str, Any]) -> Query:
+    """What the options ask for. Raises `InvalidInput`."""
+    given = [(each, options[each.name]) for each in model.filters]
+    chosen = {each.name: _value(each, value) for each, value in given if value is not None and value is not False}
+    return Query.of(newest=newest, **chosen)
+
+
+def print_rows(view: type[V], rows: Sequence[V], show: Callable[[Sequence[V]], None], *, as_json: bool, as_csv: bool) -> None:
+    """`show` prints them for people. Raises `InvalidInput`."""
+    if as_json and as_csv:
+        raise InvalidInput("csv", "cannot be combined with json", "leave one of them out")
+    if as_json:
+        print_json([row.to_dict() for row in rows])
+    elif as_csv:
+        print_csv(list(view.model_fields), [row.to_dict() for row in rows])
+    else:
+        show(rows)
 
 
 def command_of_package(name: str) -> Any:

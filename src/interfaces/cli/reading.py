@@ -11,8 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from liveorder.application.engine.operator_commands import CommandKind
-from liveorder.application.reporting.projections import READ_MODELS, SIGNALS
-from liveorder.application.reporting.views import AccountView, HistoryView, OrderView, as_of, history_view, order_view
+from liveorder.application.reporting.projections import POSITIONS, READ_MODELS, SIGNALS
+from liveorder.application.reporting.views import (
+    AccountPositionView,
+    AccountView,
+    HistoryView,
+    OrderView,
+    as_of,
+    history_view,
+    order_view,
+)
 from liveorder.bootstrap import StoreReader, ask_for_accounts, standing_doubts
 from liveorder.domain.errors import InvalidInput, OrderNotFound
 from liveorder.domain.fees_in_kind import SETTLED_WITHIN
@@ -23,7 +31,7 @@ from liveorder.interfaces.cli.account_page import print_accounts
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, code_for, result_of, show_order
 from liveorder.interfaces.cli.doubts_page import print_doubts
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from liveorder.interfaces.cli.lists import Command, described_by, list_command, read
+from liveorder.interfaces.cli.lists import Command, described_by, list_command, print_rows, query_of, read
 from liveorder.interfaces.cli.lookups import the_order
 from liveorder.interfaces.cli.options import (
     AnyId,
@@ -103,8 +111,27 @@ def with_retry(listing: Command) -> Command:
     return described_by(signals, listed | {"retry": (own, None)}, listing.__doc__ or "")
 
 
+def by_account(listing: Command) -> Command:
+    """`positions`: the list, or what each account holds of all strategies together."""
+
+    def positions(
+        by_account: bool, config: Config, store: Store, as_json: bool, as_csv: bool, newest: int | None, **options: Any
+    ) -> None:
+        if not by_account:
+            listing(config=config, store=store, as_json=as_json, as_csv=as_csv, newest=newest, **options)
+            return
+        wanted = query_of(POSITIONS, newest, options)
+        rows = read(settings_for(config, store), lambda reader: reader.views.account_positions(wanted))
+        print_rows(AccountPositionView, rows, listings.print_account_positions, as_json=as_json, as_csv=as_csv)
+
+    own = Annotated[bool, typer.Option("--by-account", help="All strategies of an account together.")]
+    listed = {each.name: (each.annotation, each.default) for each in inspect.signature(listing).parameters.values()}
+    return described_by(positions, listed | {"by_account": (own, False)}, listing.__doc__ or "")
+
+
 LISTS: dict[str, Command] = {model.command: list_command(model) for model in READ_MODELS}
 """By the name of the command."""
+LISTS[POSITIONS.command] = by_account(LISTS[POSITIONS.command])
 LISTS[SIGNALS.command] = with_retry(list_command(SIGNALS, listings.print_signals))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from ast import literal_eval
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,11 +14,11 @@ from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.fills import FILLS, FillChange, FillRow, change_of, fill_changes
 from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_STRATEGY, BY_SYMBOL, Batch, Filter, ReadModel
 from liveorder.application.reporting.projections.shapes import Key
-from liveorder.application.reporting.views import PositionView, position_view
+from liveorder.application.reporting.views import AccountPositionView, PositionView, account_position_view, position_view
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position import PositionStatus
 from liveorder.domain.position_adjustment import PositionEvent
-from liveorder.domain.position_booking import Holding, Owner, Whose, nothing
+from liveorder.domain.position_booking import Holding, HoldingKey, Owner, Whose, nothing, summed
 
 
 class PositionRow(NamedTuple):
@@ -125,6 +127,44 @@ def _row(key: str, owner: Owner, holding: Holding) -> PositionRow:
     )
 
 
+def account_positions(rows: Iterable[PositionRow]) -> list[AccountPositionView]:
+    """What each account holds of each contract, by the place of the newest fill; of the rows of all its strategies."""
+    parts: defaultdict[HoldingKey, list[PositionRow]] = defaultdict(list)
+    for row in rows:
+        parts[HoldingKey(*literal_eval(row.holding))._replace(strategy_name="")].append(row)
+    return [_account_row(each) for each in sorted(parts.values(), key=lambda each: max(row.last_booked for row in each))]
+
+
+def _account_row(parts: Sequence[PositionRow]) -> AccountPositionView:
+    held = {row.strategy_name: Holding.from_text(row.state).position for row in parts}
+    position, first = summed(held.values()), parts[0]
+    assert position is not None
+    return account_position_view(
+        position,
+        account_id=first.account_id,
+        symbol=first.symbol,
+        exchange=first.exchange,
+        instrument=first.instrument,
+        strategies=tuple(sorted(name for name, each in held.items() if each.quantity)),
+    )
+
+
+ACCOUNT_COLUMNS: tuple[Column[AccountPositionView], ...] = (
+    Column("Symbol", lambda held: held.symbol),
+    Column("Side", lambda held: held.side.value),
+    Column("Quantity", lambda held: number(held.quantity), justify="right"),
+    Column("Average", lambda held: price(held.average_price), justify="right"),
+    Column("Realized", lambda held: result(held.realized_pnl), justify="right"),
+    Column("Fees", lambda held: fees(held.commission, held.other_commissions), rank=2, justify="right"),
+    Column("Net", lambda held: result(held.realized_pnl_net), rank=1, justify="right"),
+    Column("", lambda held: held.currency),
+    Column("Account", lambda held: held.account_id),
+    Column("Held by", lambda held: ", ".join(held.strategies), rank=3),
+    Column("Since (UTC)", lambda held: moment(held.opened_at), rank=4),
+    Column("Instrument", lambda held: held.instrument, rank=5),
+)
+
+
 POSITIONS = ReadModel(
     "positions",
     PositionRow,
@@ -155,5 +195,6 @@ POSITIONS = ReadModel(
         Column("Account", lambda held: held.account_id, rank=3),
         Column("Strategy", lambda held: held.strategy_name, rank=4),
         Column("Since (UTC)", lambda held: moment(held.opened_at), rank=5),
+        Column("Instrument", lambda held: held.instrument, rank=6),
     ),
 )

@@ -11,12 +11,18 @@ from liveorder.application.reporting.views.fields import View
 from liveorder.application.reporting.views.fills import BookedFillView, FillView
 from liveorder.application.reporting.views.history import HistoryView, history_view
 from liveorder.application.reporting.views.orders import OrderView, as_of, order_view, session_date
-from liveorder.application.reporting.views.positions import PositionView, position_view
+from liveorder.application.reporting.views.positions import (
+    AccountPositionView,
+    PositionView,
+    account_position_view,
+    position_view,
+)
 from liveorder.application.reporting.views.signals import SignalView, dead_letter_view, signal_view
 from liveorder.application.reporting.views.summaries import DailySummaryView
 from liveorder.application.reporting.views.verdicts import RefusalView, VerdictView, verdict_view
 
 __all__ = [
+    "AccountPositionView",
     "AccountView",
     "BookedFillView",
     "ConfirmationView",
@@ -32,6 +38,7 @@ __all__ = [
     "SignalView",
     "VerdictView",
     "View",
+    "account_position_view",
     "account_view",
     "as_of",
     "confirmation_view",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
@@ -43,6 +44,32 @@ class PositionView(View):
     """The orders that traded since the position last left zero, in the order of their first fill; the newest 100."""
 
 
+class AccountPositionView(View):
+    """What an account holds of one instrument, all strategies together, as its broker has it; figures as in `PositionView`.
+
+    Results are sums, but for what strategies hold against each other: that is closed for the account, though for none of them.
+    """
+
+    account_id: str
+    symbol: str
+    exchange: str
+    instrument: str
+    currency: str
+    multiplier: Number
+    side: PositionSide
+    quantity: Number
+    average_price: Number | None
+    realized_pnl: Number
+    realized_pnl_net: Number
+    commission: Number
+    other_commissions: Numbers = Field(default_factory=dict)
+    paid_in_kind: Number = ZERO
+    opened_at: Moment | None
+    status: PositionStatus
+    strategies: tuple[str, ...]
+    """Those that hold some of it, or are short of it."""
+
+
 def position_view(
     position: Position,
     *,
@@ -59,17 +86,36 @@ def position_view(
         symbol=symbol,
         exchange=exchange,
         instrument=instrument,
-        currency=position.currency,
-        multiplier=plain(position.multiplier),
-        side=position.side,
-        quantity=plain(abs(position.quantity)),
-        average_price=None if position.average_price is None else plain(position.average_price),
-        realized_pnl=rounded_fraction(position.realized_gross),
-        realized_pnl_net=rounded_fraction(position.realized_net),
-        commission=plain(position.commission),
-        other_commissions={currency: plain(paid) for currency, paid in position.other_commissions.items()},
-        paid_in_kind=plain(position.paid_in_kind),
-        opened_at=position.opened_at,
-        status=position.status,
         order_ids=order_ids,
+        **_figures(position),
     )
+
+
+def account_position_view(
+    position: Position, *, account_id: str, symbol: str, exchange: str, instrument: str, strategies: tuple[str, ...]
+) -> AccountPositionView:
+    return AccountPositionView(
+        account_id=account_id,
+        symbol=symbol,
+        exchange=exchange,
+        instrument=instrument,
+        strategies=strategies,
+        **_figures(position),
+    )
+
+
+def _figures(position: Position) -> dict[str, Any]:
+    return {
+        "currency": position.currency,
+        "multiplier": plain(position.multiplier),
+        "side": position.side,
+        "quantity": plain(abs(position.quantity)),
+        "average_price": None if position.average_price is None else plain(position.average_price),
+        "realized_pnl": rounded_fraction(position.realized_gross),
+        "realized_pnl_net": rounded_fraction(position.realized_net),
+        "commission": plain(position.commission),
+        "other_commissions": {currency: plain(paid) for currency, paid in position.other_commissions.items()},
+        "paid_in_kind": plain(position.paid_in_kind),
+        "opened_at": position.opened_at,
+        "status": position.status,
+    }
