@@ -178,8 +178,8 @@ def test_a_magnifier_that_leaves_no_exact_multiplier_is_refused() -> None:
 
 # --- through the whole program -------------------------------------------------------------------------------------------------
 
-ZC: dict[str, Any] = {"symbol": "ZC", "exchange": "CBOT", "expiry": "2027-12-14", "cms_score": 90}
-VOD: dict[str, Any] = {"symbol": "VOD", "exchange": "LSE", "currency": "GBP", "cms_score": 90}
+ZC: dict[str, Any] = {"symbol": "ZC", "exchange": "CBOT", "expiry": "2027-12-14"}
+VOD: dict[str, Any] = {"symbol": "VOD", "exchange": "LSE", "currency": "GBP"}
 
 
 @asynccontextmanager
@@ -195,7 +195,8 @@ async def running(folder: Path, **risk: Any) -> AsyncIterator[tuple[Runner, Exch
 
 
 async def traded(runner: Runner, signal_id: str, side: str, **fields: Any) -> OrderView:
-    order = await runner.execute(Signal(signal_id=signal_id, side=side, **fields))
+    score = 90 if side == "BUY" else -90
+    order = await runner.execute(Signal(signal_id=signal_id, side=side, cms_score=score, **fields))
     assert order.error_message is None
     return await runner.wait_closed(order.order_id, 20)
 
