@@ -141,8 +141,9 @@ SIGNALS = """\
 
 Drawn from `liveorder.domain.signal` by `docs/generate.py`; not written by hand. `liveorder schema` prints the same as JSON Schema.
 
-A signal is one JSON object, on one line of a file or of standard input; in Python `Signal(...)` takes the same names. Only `symbol`
-and `side` are always needed, and one of `signal_id` and `timestamp`. An unknown field is refused, with the name that was meant.
+A signal is one JSON object, on one line of a file or of standard input; in Python `Signal(...)` takes the same names. Needed
+are `symbol`, one of `signal_id` and `timestamp`, and `side`, but for a signal that closes or names a target
+([positions](positions.md)). An unknown field is refused, with the name that was meant.
 Numbers are exact: JSON numbers or their text. Times are ISO-8601 with a zone. `null` is the same as absent.
 
 | field | takes | |

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import InvalidInput, SettingsError
+from liveorder.domain.position_owner import PositionOwner
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.calendars import ExchangeCalendars, span_of
 from liveorder.infrastructure.clock import LoopClock, SystemClock
@@ -75,6 +76,7 @@ async def open_store(settings: Settings) -> DatabaseOrderStore:
             default_account=settings.signals_account,
             mode=settings.mode.value,
             account_ids=accounts,
+            positions=settings.positions or PositionOwner.STRATEGY,
         )
     return store_at(settings.store, clock=SystemClock(), expectation=expectation_of(settings))
 

@@ -168,6 +168,7 @@ def _engine(
         lease_seconds=settings.engine.lease_seconds,
         drain_seconds=settings.timeouts.drain_seconds,
         signals_at_once=settings.engine.signals_at_once,
+        positions=settings.positions,
     )
     journal, calendars = journal_of(settings), calendars_of(settings)
     return Engine(terms, store, store.lease, connections, calendars, journal, clock, random.SystemRandom(), log, on_error)

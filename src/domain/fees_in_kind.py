@@ -88,9 +88,14 @@ class FeesDue(Record):
             kept.append(each._replace(taken=EXACT.add(each.taken, part)))
         return self.but(bought=tuple(kept))
 
-    def left(self, session: date) -> Decimal:
-        """Units that may still be taken."""
-        return total(each.left for each in self._within(session))
+    def left(self, session: date, strategy_name: str | None = None) -> Decimal:
+        """Units that may still be taken; of what one strategy bought, where it is named."""
+        return total(each.left for each in self._within(session) if strategy_name in (None, each.strategy_name))
+
+    def share_of(self, strategy_name: str, missing: Decimal, session: date) -> Decimal:
+        """Units of what the broker lacks that are a strategy's part of the fee, as `shares` would book them."""
+        fee = min(max(missing, ZERO), self.left(session))
+        return total(share.units for share in self.shares(fee, session) if share.strategy_name == strategy_name) if fee else ZERO
 
     def explains(self, missing: Decimal, session: date) -> bool:
         """Whether so many units that the broker lacks can be its fee: any more than that are a difference."""

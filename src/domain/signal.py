@@ -21,16 +21,20 @@ from liveorder.domain.signal_fields import (
     Moment,
     Number,
     Percent,
+    PercentOfAll,
     Positive,
     Seconds,
+    SignedPercent,
     Text,
     explained,
 )
 from liveorder.domain.strict_json import read_object
-from liveorder.domain.values import AssetClass, OptionRight, OrderRole, OrderType, Product, Side, TimeInForce
+from liveorder.domain.values import AssetClass, OptionRight, OrderRole, OrderType, PositionEffect, Product, Side, TimeInForce
 
 MAX_SIGNAL_BYTES = 64 * 1024
 
+SIZES = ("quantity", "notional", "percent", "risk_percent", "target_quantity", "target_percent")
+"""The fields that say how much; a signal has at most one."""
 SYNONYMS = {"signal_type": "side", "cms_score": "score"}
 """Other names that strategies use for a field."""
 
@@ -61,7 +65,8 @@ class Signal(BaseModel):
     """Strict and frozen. Every way of building one raises `InvalidInput` for what cannot be used, and only that.
 
     Numbers are exact: `Decimal`, `int` or text, never float. Times have a zone and are kept in UTC. None is the same as absent.
-    Sized by `quantity`, by `notional`, or by neither: then by the account's `position_size`.
+    Sized by one field of `SIZES`, or by none: then it closes all that its strategy holds on the other side, else it opens for the
+    account's `position_size`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -74,12 +79,23 @@ class Signal(BaseModel):
     """Whose position it is."""
     symbol: Text
     """What to trade, as its exchange or the broker names it: `SPY`, `RELIANCE`, `BTC/USD`."""
-    side: Side
+    side: Side | None = None
+    """May be absent where the signal says CLOSE or names a target: then it is as that takes."""
     order_type: OrderType = OrderType.MARKET
+    position_effect: PositionEffect | None = None
+    """`CLOSE`: takes off what its strategy holds, never beyond zero. `OPEN`: opens or enlarges it. None: as side and role say."""
     quantity: Positive | None = None
-    """Units; not together with `notional`. Without either, what the setting `position_size` buys: of an exit too, for now."""
+    """Units. One size at most can be given; without any, all that is held on the other side, else the setting `position_size`."""
     notional: Positive | None = None
-    """Amount to spend, in the instrument's currency."""
+    """Amount of money, in the instrument's currency."""
+    percent: PercentOfAll | None = None
+    """With CLOSE a part of what its strategy holds, with OPEN of the account's equity; up to 100."""
+    risk_percent: PercentOfAll | None = None
+    """So many units that the way from the entry to `stop_loss` loses this part of the account's equity."""
+    target_quantity: Number | None = None
+    """Signed units that its strategy shall hold, what is on order included; the order is the difference."""
+    target_percent: SignedPercent | None = None
+    """The same as a part of the account's equity; negative is short."""
     limit_price: Number | None = None
     """The worst price that will do."""
     stop_price: Number | None = None
@@ -121,7 +137,8 @@ class Signal(BaseModel):
     tags: Annotated[tuple[Text, ...], Field(max_length=50)] = ()
     """Kept on the order and shown with it; nothing is decided by them."""
     stop_loss: Number | None = None
-    """Nothing places it yet: a simulation keeps it on the order, PAPER and LIVE refuse it unless `protection` is `external`."""
+    """Nothing places it yet: a simulation keeps it on the order, PAPER and LIVE refuse it unless `protection` is `external`. What
+    `risk_percent` is reckoned by."""
     take_profit: Number | None = None
     """As `stop_loss`."""
     protection: Literal["external"] | None = None
@@ -135,6 +152,7 @@ class Signal(BaseModel):
     timeout_seconds: Seconds | None = None
     """How long the order may stay open after it was sent; None: as `[timeouts]` says for MARKET and day LIMIT orders."""
     role: OrderRole = OrderRole.ENTRY
+    """EXIT, STOP_LOSS and TAKE_PROFIT say CLOSE."""
     parent_order_id: UUID | None = None
     """Nothing links orders yet: refused unless `protection` is `external`."""
     oco_group: Text | None = None
@@ -153,6 +171,26 @@ class Signal(BaseModel):
             return cls.model_validate(fields)
         except InvalidInput as error:
             raise UnusableSignal(str(error), _readable_id(fields)) from None
+
+    @property
+    def effect(self) -> PositionEffect | None:
+        """What it says that it does to the position, by `position_effect` or by its role."""
+        return self.position_effect or (None if self.role is OrderRole.ENTRY else PositionEffect.CLOSE)
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The names of the sizes that are given."""
+        return tuple(name for name in SIZES if getattr(self, name) is not None)
+
+    @property
+    def has_target(self) -> bool:
+        return self.target_quantity is not None or self.target_percent is not None
+
+    @property
+    def needs_equity(self) -> bool:
+        """Whether it is sized by a part of the account's equity."""
+        by_part = self.percent is not None and self.effect is not PositionEffect.CLOSE
+        return by_part or self.risk_percent is not None or self.target_percent is not None
 
     @property
     def fingerprint(self) -> str:
@@ -186,8 +224,9 @@ class Signal(BaseModel):
 
     def _contradictions(self) -> Iterator[tuple[str, str, str]]:
         """Field, problem and remedy of each."""
-        if self.quantity is not None and self.notional is not None:
-            yield "notional", "given together with quantity", "give one of them"
+        if self.side is None and not self.has_target and self.effect is not PositionEffect.CLOSE:
+            yield "side", "is missing", "add it"
+        yield from self._contradictions_of_sizes()
         yield from self._contradictions_of_prices()
         if self.time_in_force is TimeInForce.GTD and self.expires_at is None:
             yield "expires_at", "a GTD order needs one", "add expires_at"
@@ -197,6 +236,22 @@ class Signal(BaseModel):
             yield "hours", f"an order for an auction ({self.time_in_force}) is sent before it", "leave hours out"
         if not self.signal_id and self.timestamp is None:
             yield "timestamp", "a signal without signal_id is known by its content and needs one", "add signal_id or timestamp"
+
+    def _contradictions_of_sizes(self) -> Iterator[tuple[str, str, str]]:
+        one, *others = self.sizes or (None,)
+        for another in others:
+            yield another, f"given together with {one}", "give one of them"
+        if self.position_effect is PositionEffect.OPEN and self.role is not OrderRole.ENTRY:
+            yield "position_effect", f"OPEN, and the role {self.role} closes", "leave one of them out"
+        if self.has_target and self.effect is not None:
+            named = "position_effect" if self.position_effect is not None else "role"
+            yield named, f"given together with {one}, which says itself what it opens or closes", "leave it out"
+        if self.percent is not None and self.effect is None:
+            yield "percent", "of what?", "set position_effect to OPEN (of the equity) or to CLOSE (of what is held)"
+        if self.risk_percent is not None and self.effect is PositionEffect.CLOSE:
+            yield "risk_percent", "sizes what opens, and this closes", "give quantity, percent or nothing"
+        if self.risk_percent is not None and self.stop_loss is None:
+            yield "risk_percent", "needs stop_loss, whose distance is the risk of a unit", "add stop_loss"
 
     def _contradictions_of_prices(self) -> Iterator[tuple[str, str, str]]:
         kind, needed, given = self.order_type, self.order_type.traits.needs, self._given_prices

@@ -111,6 +111,17 @@ Positive = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0), _schema(**_P
 
 Percent = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, lt=100), _schema(**_POSITIVE, exclusiveMaximum=100)]
 
+PercentOfAll = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=100), _schema(**_POSITIVE, maximum=100)]
+"""Above 0 and up to 100."""
+
+SignedPercent = Annotated[
+    Decimal,
+    BeforeValidator(_exact),
+    Field(ge=-100, le=100),
+    _schema(type=["number", "string"], minimum=-100, maximum=100, pattern="^-?" + _NUMBER_TEXT),
+]
+"""From -100 to 100."""
+
 Seconds = Annotated[
     float,
     Strict(),

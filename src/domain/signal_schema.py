@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
-from liveorder.domain.signal import SYNONYMS, Signal
-from liveorder.domain.values import OrderType, TimeInForce
+from liveorder.domain.signal import SIZES, SYNONYMS, Signal
+from liveorder.domain.values import OrderRole, OrderType, PositionEffect, TimeInForce
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -43,10 +44,11 @@ def _nullable(name: str, field: dict[str, Any]) -> dict[str, Any]:
 
 def _rules() -> list[dict[str, Any]]:
     return [
-        _exactly_one("side", "signal_type"),
-        *(_at_most_one(synonym, name) for synonym, name in SYNONYMS.items() if name != "side"),
+        {"anyOf": [_given("side"), _given("signal_type"), *_NEEDS_NO_SIDE]},
+        *(_at_most_one(synonym, name) for synonym, name in SYNONYMS.items()),
         {"anyOf": [_given("signal_id"), _given("timestamp")]},
-        _at_most_one("quantity", "notional"),
+        *(_at_most_one(*pair) for pair in combinations(SIZES, 2)),
+        *_rules_of_effects(),
         _belongs_to("limit_price", *(kind for kind in OrderType if kind.traits.needs_limit_price)),
         _belongs_to("stop_price", *(kind for kind in OrderType if kind.traits.needs_stop_price)),
         _belongs_to("limit_offset", *(kind for kind in OrderType if kind.traits.needs_limit_offset)),
@@ -56,6 +58,16 @@ def _rules() -> list[dict[str, Any]]:
             "else": _none_of("trail_amount", "trail_percent"),
         },
         {"if": _says("time_in_force", TimeInForce.GTD), "then": _given("expires_at"), "else": _none_of("expires_at")},
+    ]
+
+
+def _rules_of_effects() -> list[dict[str, Any]]:
+    closing = [_says("position_effect", PositionEffect.CLOSE), _says("role", *_EXITS)]
+    return [
+        {"if": _says("position_effect", PositionEffect.OPEN), "then": {"not": _says("role", *_EXITS)}},
+        {"if": {"anyOf": _TARGETS}, "then": {"not": {"anyOf": [_given("position_effect"), _says("role", *_EXITS)]}}},
+        {"if": _given("percent"), "then": {"anyOf": [_says("position_effect", PositionEffect.OPEN), *closing]}},
+        {"if": _given("risk_percent"), "then": {"allOf": [_given("stop_loss"), {"not": {"anyOf": closing}}]}},
     ]
 
 
@@ -81,3 +93,8 @@ def _at_most_one(*names: str) -> dict[str, Any]:
 
 def _belongs_to(field: str, *types: OrderType) -> dict[str, Any]:
     return {"if": _says("order_type", *types), "then": _given(field), "else": _none_of(field)}
+
+
+_EXITS = tuple(role for role in OrderRole if role is not OrderRole.ENTRY)
+_TARGETS = [_given("target_quantity"), _given("target_percent")]
+_NEEDS_NO_SIDE = [*_TARGETS, _says("position_effect", PositionEffect.CLOSE), _says("role", *_EXITS)]

@@ -1,12 +1,14 @@
 """From a signal to an intent: how much of the instrument, at prices on its grid, for how long and in which hours.
 
 Quantities round toward zero to the lot, prices passively to the tick. What has to be asked for (the instrument, its price, what
-is held) is given.
+is held, the account's equity) is given.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -16,7 +18,9 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.position_effect import Basis, Standing, amount_of
 from liveorder.domain.quotes import Price, Priced
+from liveorder.domain.risk import RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, SignalHours, UnusableSignal
 from liveorder.domain.values import OrderRole, Product, Side, TimeInForce, TradingHours, TradingMode
@@ -50,11 +54,19 @@ class SizingTerms:
 
 @dataclass(frozen=True, slots=True)
 class SizedIntent:
-    """The intent, the price that it was sized by, and why it cannot be sent if sizing found a reason."""
+    """The intent, the price that it was sized by, and why it cannot be sent if sizing found a reason.
+
+    `problem`: something is wrong with the signal. `refusal`: something is in its way now.
+    """
 
     intent: OrderRequested
     priced: Priced
+    standing: Standing
+    """What its strategy had."""
     problem: InvalidInput | None = None
+    refusal: RiskRefusal | None = None
+    figures: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By which it was sized, for people."""
 
 
 _OF_CONTRACT = ("exchange", "asset_class", "currency", "expiry", "strike", "right", "trading_class", "multiplier", "con_id")
@@ -103,12 +115,13 @@ def size(
     now: datetime,
     terms: SizingTerms,
     origin: Origin,
-    held: Decimal | None,
+    standing: Standing,
+    equity: Decimal | RiskRefusal | None = None,
 ) -> SizedIntent:
     """The intent that the signal amounts to.
 
-    `now`: when its price was asked for. `held`: of a sale, units that are held and that no open order sells; None where none ever
-    were. Where short selling is not allowed, a sale for an amount of money sells no more.
+    `now`: when its price was asked for. `standing`: what its strategy has of the instrument. `equity`: of the account, or why that
+    is not known, where the signal asks for a part of it.
     """
     signal_at = signal.timestamp or origin.published_at
     fresh = _fresh(priced.price, now, terms.limits)
@@ -116,18 +129,23 @@ def size(
         priced = priced._replace(price=Price(signal.price, signal_at))
         fresh = _fresh(priced.price, now, terms.limits)
     price = signal.limit_price or signal.stop_price or (fresh.amount if fresh is not None else None)
-    quantity, notional, too_little = _how_much(signal, instrument, price, terms)
-    limit_price, stop_price, too_low = _to_tick(signal, instrument)
+    takes_notional = terms.can.takes_notional_of(instrument.asset_class)
+    amount = amount_of(signal, Basis(instrument, price, terms.limits, takes_notional, standing, equity))
+    limit_price, stop_price, too_low = _to_tick(signal, amount.side, instrument)
     time_in_force, timeout_seconds = _how_long(signal, instrument, terms)
-    asked = terms_of(signal).but(
-        quantity=quantity,
-        notional=notional,
+    asked = terms_of(signal, amount.side).but(
+        quantity=amount.quantity,
+        notional=amount.notional,
+        position_effect=amount.effect,
+        asked_quantity=signal.quantity if signal.quantity != amount.quantity else None,
+        asked_notional=signal.notional if signal.notional != amount.notional else None,
         limit_price=limit_price,
         stop_price=stop_price,
         time_in_force=time_in_force,
         hours=_which_hours(signal, time_in_force, terms.can),
         product=signal.product or terms.product,
         decision_price=price,
+        decision_equity=equity if isinstance(equity, Decimal) else None,
         signal_at=signal_at,
         timeout_seconds=timeout_seconds,
         is_shadow=origin.is_shadow,
@@ -145,55 +163,30 @@ def size(
         instrument=instrument,
         terms=asked,
     )
-    sized = SizedIntent(intent, priced, too_little or too_low)
-    is_limited = signal.side is Side.SELL and signal.notional is not None and not terms.limits.allow_short_selling
-    return _of_what_is_held(sized, held) if is_limited and held is not None else sized
+    return SizedIntent(intent, priced, standing, amount.problem or too_low, amount.refusal, amount.figures)
 
 
 _SAID = tuple(name for name in OrderTerms.__struct_fields__ if name in Signal.model_fields and name != "hours")
 
 
-def terms_of(signal: Signal) -> OrderTerms:
-    """What the signal says of the order, by the same names; what it leaves open is as by default."""
-    return OrderTerms(**{name: value for name in _SAID if (value := getattr(signal, name)) is not None})
+def terms_of(signal: Signal, side: Side) -> OrderTerms:
+    """What the signal says of the order, by the same names; what it leaves open is as by default, but for the side."""
+    said = {name: value for name in _SAID if (value := getattr(signal, name)) is not None}
+    return OrderTerms(**said | {"side": side})
 
 
 def _fresh(price: Price | None, now: datetime, limits: RiskLimits) -> Price | None:
     return price if price is not None and price.age_seconds(now) <= limits.max_price_age_seconds else None
 
 
-def _how_much(
-    signal: Signal, instrument: Instrument, price: Decimal | None, terms: SizingTerms
-) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
-    """Quantity or notional, whichever the order will carry, and what is wrong with it."""
-    if signal.quantity is not None:
-        return _to_lot(instrument, signal.quantity, signal.quantity)
-    budget = signal.notional or terms.limits.position_size
-    if signal.notional is not None and terms.can.takes_notional_of(instrument.asset_class):
-        return None, budget, None
-    if price is None or price <= 0:
-        return None, budget, None
-    quantity, _, problem = _to_lot(instrument, budget / (price * instrument.multiplier), None)
-    return quantity, None if quantity is not None else budget, problem
-
-
-def _to_lot(
-    instrument: Instrument, quantity: Decimal, unrounded: Decimal | None
-) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
-    try:
-        return instrument.round_quantity(quantity), None, None
-    except InvalidInput as problem:
-        return unrounded, None, problem
-
-
-def _to_tick(signal: Signal, instrument: Instrument) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
+def _to_tick(signal: Signal, side: Side, instrument: Instrument) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
     """Limit and stop price, and what is wrong with one of them."""
     limit_price, stop_price = signal.limit_price, signal.stop_price
     try:
         if limit_price is not None:
-            limit_price = instrument.round_price(limit_price, signal.side)
+            limit_price = instrument.round_price(limit_price, side)
         if stop_price is not None:
-            stop_price = instrument.round_stop(stop_price, signal.side, signal.order_type)
+            stop_price = instrument.round_stop(stop_price, side, signal.order_type)
     except InvalidInput as problem:
         return signal.limit_price, signal.stop_price, problem
     return limit_price, stop_price, None
@@ -218,21 +211,3 @@ def _which_hours(signal: Signal, time_in_force: TimeInForce, can: BrokerCapabili
     if time_in_force.is_for_an_auction:
         return TradingHours.REGULAR
     return can.usual_hours_of(signal.order_type)
-
-
-def _of_what_is_held(sized: SizedIntent, held: Decimal) -> SizedIntent:
-    """A sale for an amount of money as the quantity that it comes to, toward zero to the lot, and no more than is `held`.
-
-    As it is where that is not known, and where less than a lot is held: the risk rules speak of that.
-    """
-    intent, price = sized.intent, sized.intent.terms.decision_price
-    quantity = intent.terms.quantity
-    if quantity is None and intent.terms.notional is not None and price is not None and price > 0:
-        quantity = intent.terms.notional / (price * intent.instrument.multiplier)
-    if quantity is None or sized.problem is not None:
-        return sized
-    try:
-        quantity = intent.instrument.round_quantity(min(quantity, held))
-    except InvalidInput:
-        return sized
-    return replace(sized, intent=intent.with_terms(quantity=quantity, notional=None))

@@ -164,12 +164,21 @@ class OptionRight(StrEnum):
 
 
 class OrderRole(StrEnum):
-    """What an order is for. Only an ENTRY adds risk; the others protect or end a position."""
+    """What an order is for. Only an ENTRY adds risk; the others end a position or guard it, and never open one."""
 
     ENTRY = "ENTRY"
     EXIT = "EXIT"
     STOP_LOSS = "STOP_LOSS"
     TAKE_PROFIT = "TAKE_PROFIT"
+
+
+class PositionEffect(StrEnum):
+    """What an order may do to its strategy's position: FIX 77."""
+
+    OPEN = "OPEN"
+    """Open or enlarge it; not on the other side of what is held."""
+    CLOSE = "CLOSE"
+    """Take it off, and never beyond zero, whatever short selling is allowed."""
 
 
 class TradingMode(StrEnum):

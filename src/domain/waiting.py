@@ -11,7 +11,6 @@ from typing import NamedTuple
 from liveorder.domain.order.events import WaitBegan, WaitReason
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.switches import LATEST_EXIT
-from liveorder.domain.values import OrderRole
 
 
 class Obstacles(NamedTuple):
@@ -59,7 +58,7 @@ def _longest(terms: OrderTerms, oldest_seconds: float | None) -> timedelta | Non
     if oldest_seconds is None:
         return None
     allowed = timedelta(seconds=oldest_seconds)
-    return allowed if terms.role is OrderRole.ENTRY else max(allowed, LATEST_EXIT)
+    return max(allowed, LATEST_EXIT) if terms.is_exit else allowed
 
 
 def _after(moment: datetime, longest: timedelta | None) -> datetime | None:

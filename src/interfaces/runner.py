@@ -42,7 +42,7 @@ from liveorder.application.reporting.views import (
 from liveorder.application.risk.account_figures import LOOK_SECONDS
 from liveorder.application.trading.adopt import ADOPTED
 from liveorder.bootstrap import Brokerage, EventRecorder, load_settings, open_service, recorder_of
-from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.errors import InvalidInput, LiveOrderError
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
@@ -50,7 +50,7 @@ from liveorder.domain.order.events import CancelReason, Refused
 from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import Side
+from liveorder.domain.values import PositionEffect, Side
 
 T = TypeVar("T")
 Number = Decimal | int | str
@@ -188,6 +188,26 @@ class Runner:
     async def _signal(self, side: Side, symbol: str, quantity: Number, fields: dict[str, Any]) -> OrderView:
         fields.setdefault("signal_id", f"runner-{self._engine.orders.recorder.new_id()}")
         return await self.execute(Signal(symbol=symbol, side=side, quantity=quantity, **fields))
+
+    async def close(self, symbol: str, **fields: Any) -> OrderView:
+        """Close what a strategy holds of a symbol (`strategy_name`, else `default`): all of it, or the `quantity`, `notional` or
+        `percent` that you give. Never beyond zero; refused where nothing is left to close. As `buy`.
+        """
+        fields.setdefault("signal_id", f"runner-{self._engine.orders.recorder.new_id()}")
+        return await self.execute(Signal(symbol=symbol, position_effect=PositionEffect.CLOSE, **fields))
+
+    async def target(
+        self, symbol: str, *, quantity: Number | None = None, percent: Number | None = None, **fields: Any
+    ) -> OrderView:
+        """Have a strategy hold a target, what it has on order included: signed units, or a part of the account's equity.
+
+        The order is the difference, on whichever side; refused where there is none. As `buy`. Raises `InvalidInput` unless one of
+        the two is given.
+        """
+        if (quantity is None) is (percent is None):
+            raise InvalidInput("target", "needs one size", "give quantity or percent")
+        fields.setdefault("signal_id", f"runner-{self._engine.orders.recorder.new_id()}")
+        return await self.execute(Signal(symbol=symbol, target_quantity=quantity, target_percent=percent, **fields))
 
     async def cancel(self, order_id: UUID) -> OrderView:
         """Ask the broker to cancel. The order may still be filled: the status that follows counts."""

@@ -106,6 +106,12 @@ class ThreadedRunner:
     def sell(self, symbol: str, quantity: Number, **fields: Any) -> OrderView:
         return self._wait_for(self._open_runner.sell(symbol, quantity, **fields))
 
+    def close(self, symbol: str, **fields: Any) -> OrderView:
+        return self._wait_for(self._open_runner.close(symbol, **fields))
+
+    def target(self, symbol: str, **fields: Any) -> OrderView:
+        return self._wait_for(self._open_runner.target(symbol, **fields))
+
     def cancel(self, order_id: UUID) -> OrderView:
         return self._wait_for(self._open_runner.cancel(order_id))
 

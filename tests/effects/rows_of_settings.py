@@ -55,6 +55,13 @@ def _attempts(order: LiveOrder) -> tuple[int, str | None]:
     return order.attempts, order.reason
 
 
+async def _sale_of_what_another_strategy_holds(played: Stage) -> str:
+    bought = await played.order("in", strategy_name="A")
+    while not (await played.now(bought)).is_finished:
+        await played.clock.sleep(1)
+    return (await played.order("out", strategy_name="B", side="SELL")).status.value
+
+
 async def _sent(played: Stage) -> Any:
     return await played.order()
 
@@ -194,6 +201,7 @@ ROWS = {
     "notifiers.events": Effect(2, in_real_time(_times_that_a_fill_is_said)),
     "namespace": Effect(SignalKey("desk", "SIM", "sig-1").client_order_id, sends("client_order_id", namespace="desk")),
     "default_account": Effect("B", sends("account", default_account="B", accounts=[{"id": "A"}, {"id": "B"}])),
+    "positions": Effect("SUBMITTED", staged(_sale_of_what_another_strategy_holds, positions="by_account")),
     "default_exchange": Effect("NSE:DUAL", found(default_exchange="NSE")),
     "default_product": Effect("CNC", sends("product", default_product="CNC")),
     "default_currency": Effect([], refused_by({"symbol": "RELIANCE"}, default_currency="INR", risk={"allow_closed_market": True})),

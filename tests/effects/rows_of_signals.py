@@ -9,10 +9,12 @@ from uuid import UUID
 from liveorder.application.reporting.views import order_view
 from liveorder.domain.order import LiveOrder
 from tests.effects.catalogue import found
-from tests.effects.observing import BY_HAND, Effect, becomes, refused_by, sends, staged, takes, unusable
+from tests.effects.observing import Effect, Observe, becomes, refused_by, sends, staged, takes, unusable
 from tests.effects.stage import Stage
 
 LIMIT: dict[str, Any] = {"order_type": "LIMIT", "limit_price": 400}
+UNSIZED: dict[str, Any] = {"quantity": None}
+EQUITY = {"accounts": [{"cash": 100_000}]}
 CALL = {"exchange": "OPRA", "expiry": "2025-04-17", "strike": 10, "right": "CALL"}
 
 
@@ -24,6 +26,18 @@ async def _cancelled_for_lateness(played: Stage) -> None:
     order = await played.order(timeout_seconds=Decimal(20), **LIMIT)
     while not (await played.now(order)).status.is_closed:
         await played.clock.sleep(1)
+
+
+def _closes(**fields: Any) -> Observe:
+    """Units that an order is for, where 20 are held and short selling is allowed."""
+
+    async def sized(played: Stage) -> Decimal | None:
+        entry = await played.order("in", quantity=20)
+        while not (await played.now(entry)).is_finished:
+            await played.clock.sleep(1)
+        return (await played.order("out", **fields)).quantity
+
+    return staged(sized, risk={"allow_short_selling": True})
 
 
 def _view(name: str) -> Any:
@@ -48,6 +62,11 @@ ROWS = {
     "signal.order_type": Effect("LIMIT", sends("order_type", LIMIT)),
     "signal.quantity": Effect("7", sends("quantity", {"quantity": 7})),
     "signal.notional": Effect("2500", sends("notional", {"notional": 2500})),
+    "signal.position_effect": Effect(20, _closes(side="SELL", quantity=25, position_effect="CLOSE")),
+    "signal.percent": Effect(10, _closes(side="SELL", quantity=None, position_effect="CLOSE", percent=50)),
+    "signal.risk_percent": Effect("40", sends("quantity", UNSIZED | {"risk_percent": 2, "stop_loss": 450}, EQUITY)),
+    "signal.target_quantity": Effect(13, _closes(side=None, quantity=None, target_quantity=7)),
+    "signal.target_percent": Effect("50", sends("quantity", UNSIZED | {"side": None, "target_percent": 25}, EQUITY)),
     "signal.limit_price": Effect("400", sends("limit_price", LIMIT)),
     "signal.stop_price": Effect("550", sends("stop_price", {"order_type": "STOP", "stop_price": 550})),
     "signal.price": Effect(
@@ -99,7 +118,7 @@ ROWS = {
     ),
     "signal.valid_until": Effect(["stale_signal"], refused_by({"valid_until": "2025-03-10T15:59:00Z"})),
     "signal.timeout_seconds": Effect(21, takes(_cancelled_for_lateness)),
-    "signal.role": Effect(("SUBMITTED", None), becomes(_outcome, {"role": "STOP_LOSS"}, BY_HAND, 100)),
+    "signal.role": Effect(20, _closes(side="SELL", quantity=25, role="STOP_LOSS")),
     "signal.parent_order_id": Effect(["unprotected"], refused_by({"parent_order_id": UUID(int=7)})),
     "signal.oco_group": Effect(["unprotected"], refused_by({"oco_group": "pair"})),
 }

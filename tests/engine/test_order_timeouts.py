@@ -58,12 +58,15 @@ async def test_an_order_is_cancelled_when_its_time_is_up_and_not_before(
         {"order_type": "MARKET_IF_TOUCHED", "stop_price": Decimal(400)},
         {"order_type": "LIMIT_IF_TOUCHED", "stop_price": Decimal(400), "limit_price": Decimal(400)},
         {"order_type": "LIMIT", "limit_price": Decimal(400), "time_in_force": "GTC"},
-        {"role": "STOP_LOSS"},
-        {"order_type": "LIMIT", "limit_price": Decimal(400), "role": "TAKE_PROFIT"},
+        {"side": "SELL", "role": "STOP_LOSS"},
+        {"side": "SELL", "order_type": "LIMIT", "limit_price": Decimal(600), "role": "TAKE_PROFIT"},
     ],
 )
 async def test_stops_lasting_and_protective_orders_stand_as_long_as_they_like(tmp_path: Path, fields: dict[str, Any]) -> None:
     async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        held = await engine.execute.execute(a_signal("held"))
+        await scene.control.fill(held.broker_order_id or "", Decimal(10), Decimal(500))
+        await until(lambda: engine.is_quiet)
         order = await engine.execute.execute(a_signal(**fields))
         await asyncio.sleep(400)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.SUBMITTED

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.engine.scenes import LAX, a_scene
-from tests.field_cases.cases import not_yet
 from tests.field_cases.evidence import sent_keys
 from tests.field_cases.trading import AAPL, Books, Held, Trader, agreed, trading
 
@@ -26,7 +25,6 @@ async def goes(trader: Trader, signal_id: str, strategy: str, side: str, **field
     return order.status.value
 
 
-@not_yet("what may be sold is judged by the account: B sells what A holds, A's exit is refused, and both rows stay OPEN")
 @pytest.mark.parametrize("sells", [{"quantity": 10}, {}, {"quantity": 10, "role": "EXIT"}], ids=["sized", "unsized", "exit"])
 async def test_a_strategy_that_holds_nothing_sells_nothing_of_anothers(tmp_path: Path, sells: dict[str, Any]) -> None:
     """Case 39 (openalgo#1116, go-trader#512): one strategy closed the other's position."""
@@ -39,7 +37,6 @@ async def test_a_strategy_that_holds_nothing_sells_nothing_of_anothers(tmp_path:
         assert len(sent_keys(scene)) == 2
 
 
-@not_yet("what may be sold is judged by the account: B sells 5 of A's beside its own 10, and A's exit is refused")
 async def test_a_strategy_that_sells_more_than_its_own_leaves_anothers_alone(tmp_path: Path) -> None:
     """Case 39 (openalgo#1116, go-trader#512): the same where both hold something."""
     async with a_scene(tmp_path) as scene, trading(scene) as trader:

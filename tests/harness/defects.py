@@ -16,6 +16,7 @@ from liveorder.application.ports.order_store import LedgerEntry
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused
+from liveorder.domain.values import ZERO
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 
 
@@ -87,3 +88,10 @@ def books_what_sales_bring_as_paid(engine: Engine) -> None:
         )
 
     orders._entries = wrong
+
+
+def forgets_what_is_closing(engine: Engine) -> None:
+    """An exit is sized and judged as if no other were open."""
+    risk: Any = engine.risk
+    own = risk._own
+    risk._own = lambda *asked: own(*asked)._replace(buys=ZERO, sells=ZERO)

@@ -327,3 +327,31 @@ def test_a_threaded_runner_that_cannot_open_ends_its_thread(tmp_path: Path) -> N
     with pytest.raises(LiveOrderError), ThreadedRunner(**settings(tmp_path, no_such_setting=1)):
         pass
     assert threading.active_count() <= before
+
+
+# --- closing and targets ---------------------------------------------------------------------------------------------------------
+
+
+async def test_close_and_target_trade_what_is_held(tmp_path: Path) -> None:
+    async with Runner.open(**settings(tmp_path)) as runner:
+        bought = await runner.target("BTC/USD", quantity="0.5", signal_id="t1")
+        assert (bought.side, bought.quantity, bought.position_effect) == ("BUY", Decimal("0.5"), "OPEN")
+        assert (await runner.target("BTC/USD", quantity="0.5", signal_id="t1")).order_id == bought.order_id
+        await runner.wait_closed(bought.order_id, 30)
+        less = await runner.target("BTC/USD", quantity="0.2")
+        assert (less.side, less.quantity, less.target_quantity) == ("SELL", Decimal("0.3"), Decimal("0.2"))
+        await runner.wait_closed(less.order_id, 30)
+        half = await runner.close("BTC/USD", percent=50)
+        assert (half.side, half.quantity, half.percent) == ("SELL", Decimal("0.1"), Decimal(50))
+        await runner.wait_closed(half.order_id, 30)
+        rest = await runner.close("BTC/USD")
+        assert (rest.quantity, rest.position_effect) == (Decimal("0.1"), "CLOSE")
+        await runner.wait_closed(rest.order_id, 30)
+        nothing = await runner.close("BTC/USD")
+        assert nothing.status is OrderStatus.REJECTED
+        assert "default holds no BTC/USD" in (nothing.error_message or "")
+        part = await runner.target("BTC/USD", percent=1)
+        assert part.decision_equity is not None
+        for sizes in ({}, {"quantity": 1, "percent": 1}):
+            with pytest.raises(InvalidInput, match="target: needs one size; give quantity or percent"):
+                await runner.target("BTC/USD", **sizes)

@@ -34,6 +34,7 @@ PRINTED = {
     "docs/embedding.md-1": ("", ""),
     "docs/embedding.md-2": ("FILLED\n", "REJECTED\n"),
     "docs/embedding.md-3": ("1 bought SPY\n", "1 bought SPY\n"),
+    "docs/positions.md-1": ("SELL 0.005\n", "SELL 0.005\n"),
 }
 """Programs, and all that they print: while the exchange is open, and while it is closed."""
 A_MONDAY, A_SATURDAY = "2025-03-10T15:00:00Z", "2025-03-08T15:00:00Z"

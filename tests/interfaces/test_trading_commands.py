@@ -269,3 +269,103 @@ def test_what_nobody_holds_is_not_transferred(cli: CommandLine) -> None:
     refused = cli.run("transfer", "ETH/USD", "--from", "default", "--to", "b", "--quantity", "1", "--evidence", "-")
     assert refused.exit_code == ExitCode.INVALID_INPUT
     assert "error: instrument: SIM has no position in ETH/USD; use CRYPTO:ETH/USD" in " ".join(refused.stderr.split())
+
+
+# --- closing ---------------------------------------------------------------------------------------------------------------------
+
+
+def held(cli: CommandLine) -> dict[tuple[str, str], str]:
+    """Units by strategy and symbol, of what is not flat."""
+    return {(row["strategy_name"], row["symbol"]): row["quantity"] for row in cli.json("positions") if row["side"] != "FLAT"}
+
+
+def two_strategies(cli: CommandLine) -> None:
+    for strategy, quantity in (("A", "0.1"), ("B", "0.3")):
+        assert submit(cli, coin(f"{strategy} in", quantity=quantity, strategy_name=strategy)) == (0, "FILLED")
+    assert submit(cli, {"signal_id": "C in", "symbol": "BTC/USD", "side": "BUY", "quantity": "0.01", "strategy_name": "C"}) == (
+        0,
+        "FILLED",
+    )
+
+
+def test_close_takes_off_what_each_strategy_holds_of_a_symbol(cli: CommandLine) -> None:
+    two_strategies(cli)
+    result = cli.json("close", "ETH/USD", "--strategy", "B")
+    assert [(order["strategy_name"], order["side"], order["quantity"]) for order in result["orders"]] == [("B", "SELL", "0.3")]
+    cli.run("recover")
+    assert held(cli) == {("A", "ETH/USD"): "0.1", ("C", "BTC/USD"): "0.01"}
+    closed = cli.run("close", "ETH/USD")
+    assert (closed.exit_code, "Closing orders" in closed.stdout) == (0, True)
+    cli.run("recover")
+    assert held(cli) == {("C", "BTC/USD"): "0.01"}
+
+
+def test_close_all_leaves_nothing(cli: CommandLine) -> None:
+    two_strategies(cli)
+    result = cli.json("close", "--all", "--account", "SIM")
+    assert {order["position_effect"] for order in result["orders"]} == {"CLOSE"}
+    assert (len(result["orders"]), result["failures"]) == (3, [])
+    cli.run("recover")
+    assert held(cli) == {}
+
+
+def test_close_takes_what_is_the_accounts_where_positions_are_that(cli: CommandLine) -> None:
+    cli.write("liveorder.toml", 'positions = "by_account"\n' + SETTINGS)
+    two_strategies(cli)
+    submit(cli, coin("A out", side="SELL", quantity="0.25", strategy_name="A"))
+    result = cli.json("close", "ETH/USD")
+    assert [(order["strategy_name"], order["quantity"]) for order in result["orders"]] == [("B", "0.15")]
+    cli.run("recover")
+    assert {row["symbol"]: row["quantity"] for row in cli.json("positions") if row["strategy_name"] == "B"} == {"ETH/USD": "0.15"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "give either SYMBOL or --all"),
+        (("ETH/USD", "--all"), "give either SYMBOL or --all"),
+        (("ETH/USD",), "ETH/USD is not held"),
+        (("ETH/USD", "--strategy", "B"), "ETH/USD is not held by B"),
+        (("--all",), "nothing is held"),
+        (("--all", "--account", "X"), "X is not traded here; name one of SIM"),
+    ],
+)
+def test_close_says_what_it_cannot_close(cli: CommandLine, arguments: tuple[str, ...], problem: str) -> None:
+    result = cli.run("close", *arguments)
+    assert result.exit_code == ExitCode.INVALID_INPUT
+    assert problem in " ".join(result.stderr.split())
+
+
+def test_what_is_closing_already_is_refused_and_said(cli: CommandLine) -> None:
+    submit(cli, coin("in"))
+    submit(cli, coin("guard", side="SELL", role="TAKE_PROFIT", order_type="LIMIT", limit_price="3100", time_in_force="GTC"))
+    result = cli.run("close", "ETH/USD")
+    assert result.exit_code == ExitCode.REFUSED
+    assert "can already SELL all 0.1 ETH/USD that default holds" in " ".join(result.stdout.split())
+
+
+def test_validate_shows_what_a_signal_would_come_to_and_why(cli: CommandLine) -> None:
+    submit(cli, coin("in"))
+    half = {"signal_id": "half", "symbol": "ETH/USD", "position_effect": "CLOSE", "percent": 50}
+    verdict = cli.json("validate", json.dumps(half))
+    assert (verdict["side"], verdict["quantity"], verdict["position_effect"], verdict["asked"]) == (
+        "SELL",
+        "0.05",
+        "CLOSE",
+        "percent 50",
+    )
+    assert verdict["figures"] == {"held": "0.1", "closable": "0.1"}
+    page = " ".join(cli.run("validate", json.dumps(half)).stdout.split())
+    assert "SELL 0.05 CRYPTO:ETH/USD in SIM, CLOSE (asked: percent 50) held: 0.1 closable: 0.1 would be sent" in page
+    cli.run("submit", json.dumps(half))
+    assert "asked for percent 50" in " ".join(cli.run("order", "half").stdout.split())
+    none = cli.run("validate", json.dumps(half | {"signal_id": "none", "symbol": "BTC/USD"}))
+    assert "SELL nothing of CRYPTO:BTC/USD in SIM, CLOSE" in " ".join(none.stdout.split())
+    assert "nothing_to_close: default holds no BTC/USD" in " ".join(none.stdout.split())
+
+
+def test_sizes_can_be_written_as_options(cli: CommandLine) -> None:
+    assert cli.json("submit", "--symbol", "ETH/USD", "--target", "0.2")["quantity"] == "0.2"
+    cli.run("recover")
+    closing = cli.json("submit", "--symbol", "ETH/USD", "--effect", "close", "--percent", "50")
+    assert (closing["side"], closing["quantity"], closing["percent"]) == ("SELL", "0.1", "50")

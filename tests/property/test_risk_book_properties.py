@@ -33,6 +33,7 @@ fees = st.none() | st.decimals("0", "2", places=2).map(str)
 def look(book: RiskBook, instrument: Instrument) -> RiskView:
     return book.view(
         "U1",
+        "trend",
         instrument,
         now=START,
         session_date=SESSION,

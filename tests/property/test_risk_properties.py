@@ -16,7 +16,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position import Position
-from liveorder.domain.risk import SWITCHES, Exposure, OpenSide, Proposal, RiskView, assess
+from liveorder.domain.risk import SWITCHES, Exposure, OpenSide, Proposal, RiskView, Stake, assess
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import OrderRole, OrderType, Side
 from tests.builders import KEY, SENT, SESSION, START, intent, order_of, then, unknown
@@ -92,6 +92,7 @@ def book_with(held: dict[str, tuple[Decimal, Decimal]]) -> RiskBook:
 def look(book: RiskBook, instrument: Instrument) -> RiskView:
     return book.view(
         "U1",
+        "trend",
         instrument,
         now=START,
         session_date=SESSION,
@@ -211,8 +212,8 @@ views = st.builds(
     auto_trading=st.booleans(),
     halt=st.none() | st.just("*"),
     exposure=exposures,
-    agreed_quantity=st.integers(-50, 50).map(Decimal),
-    is_reconciled=st.booleans(),
+    own=st.builds(Stake, st.integers(-50, 50).map(Decimal), st.integers(0, 40).map(Decimal), st.integers(0, 40).map(Decimal)),
+    difference=st.none() | st.just(Decimal(0)) | st.integers(-50, 50).map(Decimal),
     doubts=st.sampled_from([(), (UUID(int=1),)]),
     trades_today=st.integers(0, 20),
     open_orders=st.integers(0, 20),

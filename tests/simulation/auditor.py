@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
@@ -17,7 +19,11 @@ from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
+from liveorder.domain.order.shares import OwnExecution, own_executions
+from liveorder.domain.position_adjustment import PositionEvent
+from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.trading_halt import TradingHalted, TradingResumed, halting_scopes
+from liveorder.domain.values import PositionEffect
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from tests.simulation.trace import Trace
@@ -25,6 +31,21 @@ from tests.simulation.trace import Trace
 MAPPER = DomainEventMapper(domain_events())
 _NEW = """SELECT rowid, originator_id, originator_version, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid"""
 _REQUESTS = (ev.SubmissionStarted, ev.CancelRequested, ev.ReplaceRequested)
+
+
+_DISTURBING = (ev.FillBusted, ev.FillCorrected, ev.FillInferred, ev.Restated)
+
+Holding: TypeAlias = tuple[str, str, str]
+"""Account, strategy and instrument."""
+
+
+def holding_of(order: LiveOrder) -> Holding:
+    return order.intent.account_id, order.intent.strategy_name, order.intent.instrument.key
+
+
+def _whose(order: LiveOrder) -> Iterator[OwnExecution]:
+    intent, counted = order.intent, [*order.executions.effective()]
+    return own_executions(intent.strategy_name, intent.shares, order.executions, counted, intent.instrument.lot_size)
 
 
 @dataclass(frozen=True)
@@ -52,6 +73,12 @@ class Auditor:
         self._first_bytes: dict[UUID, str] = {}
         """Of each order's first attempt."""
         self._sent: Counter[str] = Counter()
+        self.beyond_zero: list[str] = []
+        """Submissions of orders that say CLOSE, and could have gone beyond zero by what was stored when they began."""
+        self.disturbed: set[Holding] = set()
+        """Whose fills or orders the venue changed by itself."""
+        self._moved: defaultdict[Holding, Decimal] = defaultdict(Decimal)
+        """Signed units, by what came and went without an order."""
 
     def close(self) -> None:
         self._connection.close()
@@ -71,9 +98,39 @@ class Auditor:
         self._trace.note("store", f"{self._name(item)} {item.event.sentence()}", state)
         if isinstance(item.event, _REQUESTS):
             self._requested[item.event.request_id] = _Request(item.event.payload, self._trace.moment, item.event.deadline)
+        if isinstance(item.event, PositionEvent):
+            for change in item.event.changes():
+                self._moved[change.account_id, change.strategy_name, change.instrument.key] += change.quantity
+        if isinstance(item.event, _DISTURBING):
+            self.disturbed.add(holding_of(self.orders[item.stream_id]))
         if isinstance(item.event, ev.SubmissionStarted):
             self._first_bytes.setdefault(item.stream_id, item.event.payload)
+            self._look_whether_it_closes(self.orders[item.stream_id])
         self._follow_halts(item.event)
+
+    def _look_whether_it_closes(self, order: LiveOrder) -> None:
+        """It and what its strategy has open on its side take no more than the strategy holds."""
+        key, side = holding_of(order), order.terms.side
+        if order.terms.position_effect is not PositionEffect.CLOSE or key in self.disturbed or key[1] == FLATTEN:
+            return
+        ours = (each for each in self.orders.values() if holding_of(each) == key and each.terms.side is side)
+        open_ones = [each for each in ours if not each.is_finished]
+        if any(each.quantity is None for each in open_ones):
+            return
+        could = sum(((each.quantity or 0) - each.filled_quantity for each in open_ones), Decimal(0))
+        if could > -side.signed(self.held(key)):
+            self.beyond_zero.append(f"{order.intent.signal_id}: {side} of {could} in all, and {self.held(key)} is held")
+
+    def held(self, key: Holding) -> Decimal:
+        """Signed units, by what the orders filled and what changed without one."""
+        filled = (
+            order.terms.side.signed(part.execution.quantity)
+            for order in self.orders.values()
+            if (order.intent.account_id, order.intent.instrument.key) == (key[0], key[2])
+            for part in _whose(order)
+            if part.strategy_name == key[1]
+        )
+        return sum(filled, self._moved[key])
 
     def _name(self, item: RecordedEvent) -> str:
         order = self.orders.get(item.stream_id)

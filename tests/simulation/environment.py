@@ -252,7 +252,10 @@ class Environment:
         on_sending = partial(self._on_sending, life, account_id)
         watched: Broker = TracedBroker(broker, account_id, self.trace, on_sending, questions, self.failures, self._payloads)
         limits = LAX.model_copy(
-            update={"allow_short_selling": True, "max_signal_age_seconds": self.scenario.max_signal_age_seconds}
+            update={
+                "allow_short_selling": self.scenario.may_be_short,
+                "max_signal_age_seconds": self.scenario.max_signal_age_seconds,
+            }
         )
         terms = AccountConfig(
             account_id,

@@ -32,6 +32,10 @@ DELIVERY_BOUND_SECONDS = 4.0
 LAG_SECONDS = 1.5
 HASTE_SECONDS = 0.5
 """A call may take so long where the store is slow all along: three of them are over before faults cease."""
+MAY_BE_SHORT = 0.7
+"""In so many histories."""
+OF_EXITS = 0.5
+"""So many histories at random begin with an order that is likely to fill, and many that are to close what it opens."""
 TARGETED, MASS_ENDINGS, SLOW = 0.25, 0.05, 0.05
 """So many histories are of one order in a state that is rarely met otherwise, of many orders that end at once, and of a store that
 is slow all along; the others are random.
@@ -95,7 +99,7 @@ class ScenarioRandom(random.Random):
 
 
 def generate(seed: int) -> s.Scenario:
-    chance = ScenarioRandom(seed)
+    chance, aims = ScenarioRandom(seed), random.Random(f"{seed}/aims")
     key_class = chance.choice(sorted(KEY_CLASSES))
     accounts = ("SIM", "OTHER") if chance.random() < 0.2 else ("SIM",)
     venue = _venue(chance, seed, key_class, accounts)
@@ -116,7 +120,7 @@ def generate(seed: int) -> s.Scenario:
     elif kind < TARGETED + MASS_ENDINGS + SLOW:
         steps, call_timeout_seconds = _slow_all_along(chance, accounts), HASTE_SECONDS
     else:
-        steps = _at_random(chance, accounts)
+        steps = _at_random(chance, aims, accounts)
     return s.Scenario(
         seed,
         key_class,
@@ -126,13 +130,21 @@ def generate(seed: int) -> s.Scenario:
         call_timeout_seconds=call_timeout_seconds,
         breaker_failures=chance.choice((3, 20, 20, 20)),
         max_signal_age_seconds=chance.choice((None, None, 20.0)),
+        may_be_short=aims.random() < MAY_BE_SHORT,
         steps=tuple(enumerate(sorted(steps, key=lambda each: each.at))),
     )
 
 
-def _at_random(chance: ScenarioRandom, accounts: Sequence[str]) -> Iterator[s.Step]:
+def _at_random(chance: ScenarioRandom, aims: random.Random, accounts: Sequence[str]) -> Iterator[s.Step]:
     signals = list(_signals(chance, accounts))
     yield from _deliveries(chance, signals)
+    moments = [*chance.busy]
+    if aims.random() < OF_EXITS:
+        named = {name: signals[0][name] for name in ("account_id", "symbol", "strategy_name")}
+        signals = [{"signal_id": "opens", "side": aims.choice(("BUY", "BUY", "SELL")), "quantity": 10} | named, *signals]
+        moments = [round(aims.uniform(0.1, 1.5), 3), *moments]
+        yield s.Delivered(moments[0], json.dumps(signals[0]))
+    yield from _exits(aims, signals, moments)
     yield from _faults(chance, [signal["signal_id"] for signal in signals])
 
 
@@ -235,6 +247,31 @@ def _deliveries(chance: ScenarioRandom, signals: Sequence[dict[str, Any]]) -> It
         )
     if chance.random() < 0.1:
         yield s.Delivered(_moment(chance), json.dumps(signals[0] | {"quantity": 2, "notional": None}))
+
+
+def _exits(aims: random.Random, signals: Sequence[dict[str, Any]], moments: Sequence[float]) -> Iterator[s.Step]:
+    """What closes, turns to a target or sells all of what an entry opened, some at once with it and some twice."""
+    for number, (entry, moment) in enumerate(zip(signals, moments, strict=False)):
+        while aims.random() < (0.8 if entry["signal_id"] == "opens" else 0.3):
+            at = _within(moment + aims.choice((0.2, 4.0, 7.0, 10.0)) * aims.uniform(0.6, 1.0))
+            if aims.random() < 0.1:
+                yield s.Commanded(at, "close", None, (("symbol", entry["symbol"]),))
+                continue
+            named = {name: entry[name] for name in ("account_id", "symbol", "strategy_name")}
+            back = {"side": "SELL" if entry["side"] == "BUY" else "BUY"}
+            aim = aims.choice(
+                (
+                    back,
+                    back | {"role": "EXIT"},
+                    {"position_effect": "CLOSE"},
+                    {"position_effect": "CLOSE", "percent": aims.choice((30, 50, 100))},
+                    back | {"position_effect": "CLOSE", "quantity": aims.choice((1, 4, 20))},
+                    back | {"position_effect": "CLOSE", "order_type": "LIMIT", "limit_price": PRICES[entry["symbol"]]},
+                    {"target_quantity": aims.choice((0, 0, 2, 5))},
+                )
+            )
+            name = f"x{number}-{aims.getrandbits(16)}"
+            yield s.Delivered(at, json.dumps({"signal_id": name} | named | aim))
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------------

@@ -22,13 +22,14 @@ from liveorder.domain.events import RecordedEvent
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import RejectReason
+from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.trading_halt import HaltReason, TradingHalted, account_scope
 from liveorder.infrastructure.eventstore.foreign_events import EventReader
 from liveorder.infrastructure.eventstore.integrity import inspect
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
-from tests.simulation.auditor import MAPPER
+from tests.simulation.auditor import MAPPER, holding_of
 from tests.simulation.environment import ACCOUNT, NAMESPACE, Environment, Violation
 from tests.simulation.outside import Receiver
 from tests.simulation.trace import Trace
@@ -144,7 +145,7 @@ async def check_log(environment: Environment) -> None:
         Violation("store damaged", problem) for problem in (await inspect(environment.person, EventReader(MAPPER))).problems
     ]
     environment.violations += [*_replayed(environment, events), *_nothing_lost(environment, events)]
-    environment.violations += [*_given_up(environment), *_halted(environment, events)]
+    environment.violations += [*_given_up(environment), *_halted(environment, events), *_beyond_zero(environment)]
     environment.violations += [problem async for problem in _told(environment, events)]
 
 
@@ -172,6 +173,17 @@ def _nothing_lost(environment: Environment, events: list[RecordedEvent]) -> Iter
             yield Violation("a signal was lost", f"message {message.offset}: {message.raw.decode()}")
         elif order.status.value == "REJECTED" and not order.error_message:
             yield Violation("refused without a reason", order.intent.signal_id)
+
+
+def _beyond_zero(environment: Environment) -> Iterator[Violation]:
+    """What says CLOSE never could go there; and nobody is short where that is not allowed, but for what the venue changed."""
+    auditor = environment.auditor
+    yield from (Violation("beyond zero", text) for text in auditor.beyond_zero)
+    if environment.scenario.may_be_short:
+        return
+    for key in {holding_of(order) for order in auditor.orders.values()} - auditor.disturbed:
+        if key[1] != FLATTEN and auditor.held(key) < 0:
+            yield Violation("beyond zero", f"{key} is short of {-auditor.held(key)}, which is not allowed")
 
 
 def _given_up(environment: Environment) -> Iterator[Violation]:

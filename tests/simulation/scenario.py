@@ -189,6 +189,7 @@ class Scenario:
     call_timeout_seconds: float
     breaker_failures: int
     max_signal_age_seconds: float | None
+    may_be_short: bool
     steps: tuple[tuple[int, Step], ...]
 
     def only(self, numbers: frozenset[int]) -> Scenario:

@@ -19,12 +19,13 @@ from tests.harness.defects import (
     Defect,
     asks_for_one_of_the_missing,
     books_what_sales_bring_as_paid,
+    forgets_what_is_closing,
     prepares_each_attempt,
     sends_after_the_deadline,
 )
 from tests.simulation.generator import generate
 from tests.simulation.history import History, simulate
-from tests.simulation.scenario import DeliveredTogether, Laid, Scenario, StoreSlow
+from tests.simulation.scenario import Delivered, DeliveredTogether, Laid, Scenario, StoreSlow
 from tests.simulation.shrinking import report, shrunk
 from tests.simulation.targeted_faults import TARGET
 
@@ -112,6 +113,11 @@ def _holds_a_submission(scenario: Scenario) -> bool:
     return is_held and scenario.key_class.startswith("searchable")
 
 
+def _closes_twice(scenario: Scenario) -> bool:
+    exits = [step.text for _, step in scenario.steps if isinstance(step, Delivered) and '"x0-' in step.text]
+    return len(exits) > 2 and any('"opens"' in step.text for _, step in scenario.steps if isinstance(step, Delivered))
+
+
 WRONG_FILLS = {"fills differ", "positions differ", "not reconciled"}
 WRONGLY_SENT = {"sent what must not be sent"}
 DEFECTS = {
@@ -126,6 +132,7 @@ DEFECTS = {
         Defect(engine=sends_after_the_deadline), WRONGLY_SENT, is_suspect=_has_a_slow_store_and_short_calls
     ),
     "a sign error in the risk ledger": Exposed(Defect(engine=books_what_sales_bring_as_paid), {"two books"}),
+    "what is closing is forgotten": Exposed(Defect(engine=forgets_what_is_closing), {"beyond zero"}, is_suspect=_closes_twice),
     "each attempt has bytes of its own": Exposed(Defect(engine=prepares_each_attempt), WRONGLY_SENT),
 }
 

@@ -18,7 +18,7 @@ from tests.simulation.shrinking import report, shrunk
 from tests.simulation.targeted_faults import TARGET
 
 SEEDS = 200
-AT_ONCE = 20
+AT_ONCE = 40
 ROOT = Path(__file__).parents[2]
 
 

@@ -25,6 +25,7 @@ from liveorder.application.risk.book.rows import TO_REBOOK
 from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import LeaseLost, StoreRefused
 from liveorder.domain.identifiers import KeyRing, SignalKey, uuid7
+from liveorder.domain.position_owner import PositionOwner
 from liveorder.domain.trading_halt import EVERYTHING
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.database import Values
@@ -104,7 +105,7 @@ async def test_a_store_keeps_its_way_of_deriving_keys_and_knows_every_other_that
     store = store_at(store_url, clock=SystemClock())
     identity = await store.open()
     try:
-        assert identity.keys == KEYS[name]
+        assert (identity.keys, identity.positions) == (KEYS[name], PositionOwner.ACCOUNT)
         assert len(await store.superseded()) == DOUBLED.get(name, 0)
         assert (await store.check()).problems == ()
     finally:

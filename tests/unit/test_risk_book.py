@@ -12,8 +12,10 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import RequestKind
 from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.position_adjustment import PositionChange
+from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
-from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, assess
+from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, Stake, assess
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import OrderType, Side
 from tests.builders import (
@@ -56,7 +58,8 @@ def look(book: RiskBook, instrument: Instrument = SPY, **changes: Any) -> RiskVi
         "currency": "USD",
         "atomic_replace": False,
     }
-    return book.view("U1", instrument, **fields | changes)
+    strategy_name = changes.pop("strategy_name", "trend")
+    return book.view("U1", strategy_name, instrument, **fields | changes)
 
 
 def limit_order(**changes: Any) -> LiveOrder:
@@ -478,3 +481,51 @@ def test_a_second_exit_of_the_same_position_is_a_short_sale(pending: Callable[[E
     second = assess(SELL_TEN, look(book), RiskLimits(price_collar_percent=None))
     assert not second.is_reducing
     assert second.refusal is not None
+
+
+# --- whose -----------------------------------------------------------------------------------------------------------------------
+
+
+def of(strategy_name: str, account: Account) -> Stake:
+    return look(account.book, strategy_name=strategy_name).own
+
+
+def test_a_strategy_has_what_it_holds_and_what_its_own_orders_could_still_take() -> None:
+    account = Account()
+    account.trade(10, 10, strategy_name="A")
+    account.trade(-4, 10, strategy_name="B", order_id=UUID(int=3))
+    account.commit(None, order_of(limit_order(strategy_name="A", quantity=Decimal(5), order_id=UUID(int=4)).intent, SENT))
+    sale = account.commit(None, order_of(limit_sale(strategy_name="A", quantity=Decimal(3)).intent, SENT, unknown(f"{KEY}-s1")))
+    assert of("A", account) == Stake(Decimal(10), Decimal(5), Decimal(3))
+    assert (of("B", account), of("C", account)) == (Stake(Decimal(-4)), Stake())
+    assert look(account.book, strategy_name="A", without=sale.order_id).own == Stake(Decimal(10), Decimal(5))
+    assert figures(look(account.book).exposure.quantity, look(account.book).exposure.sells.quantity) == (6, 3)
+    account.commit(sale, then(sale, cancelled()))
+    assert of("A", account) == Stake(Decimal(10), Decimal(5))
+
+
+def test_where_positions_are_the_accounts_each_strategy_has_all_of_it() -> None:
+    account = Account()
+    account.book.judge_by(PositionOwner.ACCOUNT)
+    account.trade(10, 10, strategy_name="A")
+    account.commit(None, order_of(limit_sale(strategy_name="B", quantity=Decimal(3)).intent, SENT))
+    assert of("A", account) == of("C", account) == Stake(Decimal(10), Decimal(0), Decimal(3))
+
+
+def test_flattening_closes_what_the_account_holds_whoever_opened_it() -> None:
+    account = Account()
+    account.trade(10, 10, strategy_name="A")
+    assert of(FLATTEN, account) == Stake(Decimal(10))
+
+
+def test_what_is_about_to_go_to_another_strategy_is_not_closed_by_the_giver_nor_yet_by_the_taker() -> None:
+    account = Account()
+    account.trade(10, 10, strategy_name="A")
+    account.trade(-3, 10, strategy_name="B", order_id=UUID(int=3))
+    going = [
+        PositionChange("U1", name, SPY, "TRANSFER", Decimal(units), Decimal(10), START) for name, units in (("A", -4), ("B", 4))
+    ]
+    account.book.expect(going)
+    assert (of("A", account).quantity, of("B", account).quantity, of("C", account).quantity) == (6, 0, 0)
+    account.book.expect(going, is_over=True)
+    assert (of("A", account).quantity, of("B", account).quantity) == (10, -3)

@@ -9,6 +9,7 @@ import pytest
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk import (
+    GATES,
     REPLACEMENT_RULES,
     RULES,
     SWITCHES,
@@ -19,13 +20,14 @@ from liveorder.domain.risk import (
     RiskRefusal,
     RiskView,
     SentOrder,
+    Stake,
     assess,
     assess_all,
     is_reducing,
     is_short,
 )
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side
+from liveorder.domain.values import AssetClass, OrderRole, OrderType, PositionEffect, Product, Side
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 SPY = Instrument(symbol="SPY", exchange="ARCA")
@@ -71,18 +73,18 @@ def view(**changes: Any) -> RiskView:
         "auto_trading": True,
         "halt": None,
         "exposure": Exposure(),
-        "agreed_quantity": Decimal(0),
-        "is_reconciled": True,
         "last_price": Decimal(50),
         "price_age_seconds": 1.0,
-    }
-    return RiskView(**fields | changes)
+    } | changes
+    held = fields["exposure"]
+    fields.setdefault("own", Stake(held.quantity, held.buys.quantity, held.sells.quantity))
+    return RiskView(**fields)
 
 
 def holding(quantity: int, *, buys: int = 0, sells: int = 0, **changes: Any) -> RiskView:
     """So many SPY at 50, and orders open for so many more."""
     exposure = Exposure(Decimal(quantity), abs(Decimal(quantity) * 50), open_side(buys), open_side(sells))
-    return view(exposure=exposure, **{"agreed_quantity": Decimal(quantity)} | changes)
+    return view(exposure=exposure, **changes)
 
 
 def open_side(quantity: int) -> OpenSide:
@@ -151,13 +153,14 @@ REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
     ("currency", proposal(instrument=SPY.but(currency="EUR")), view(), NO_LIMITS),
     ("allowed_symbols", proposal(), view(), limits(allowed_symbols=frozenset({"QQQ"}))),
     ("market_closed", proposal(), view(closed_because="NYSE is closed; wait for its session"), NO_LIMITS),
-    ("unreconciled_symbol", proposal(), view(is_reconciled=False), NO_LIMITS),
+    ("unreconciled_symbol", proposal(), view(difference=Decimal(5)), NO_LIMITS),
     ("in_doubt_symbol", proposal(), view(doubts=(UUID(int=1),)), NO_LIMITS),
     ("signal_score", proposal(), view(), limits(require_score=True)),
     ("no_fresh_price", proposal(decision_price=None), view(last_price=None, price_age_seconds=None), NO_LIMITS),
     ("stop_already_passed", stop_order("45"), view(), NO_LIMITS),
     ("price_collar", limit_order("60"), view(), limits(price_collar_percent=Decimal(10))),
     ("short_selling", proposal(side=Side.SELL), view(), NO_LIMITS),
+    ("beyond_zero", proposal(position_effect=PositionEffect.CLOSE), view(), NO_LIMITS),
     ("order_quantity", proposal(), view(), limits(max_order_quantity=Decimal(9))),
     ("order_value", proposal(), view(), limits(max_order_value=Decimal(499))),
     ("repeated", proposal(), view(last_alike=SentOrder(UUID(int=1), NOW)), limits(repeat_window_seconds=1)),
@@ -180,9 +183,9 @@ def test_each_rule_refuses_alone(code: str, order: Proposal, seen: RiskView, all
 def test_an_order_that_only_reduces_meets_the_switches_and_the_rules_of_price_and_score(
     code: str, order: Proposal, seen: RiskView, allowed: RiskLimits
 ) -> None:
-    held = seen._replace(exposure=Exposure(Decimal(-100), Decimal(5000)), agreed_quantity=Decimal(-100))
+    held = seen._replace(exposure=Exposure(Decimal(-100), Decimal(5000)), own=Stake(Decimal(-100)))
     if order.terms.side is Side.SELL:
-        held = seen._replace(exposure=Exposure(Decimal(100), Decimal(5000)), agreed_quantity=Decimal(100))
+        held = seen._replace(exposure=Exposure(Decimal(100), Decimal(5000)), own=Stake(Decimal(100)))
     said = assess(order, held, allowed)
     assert said.is_reducing
     stopping = {"kill_switch", "auto_trading", "price_collar"}
@@ -352,8 +355,82 @@ def test_a_cash_order_without_a_price_is_not_known_to_reduce() -> None:
 
 
 def test_only_what_the_broker_has_too_is_known_to_be_reducible() -> None:
-    assert is_reducing(sell(4), holding(10, agreed_quantity=Decimal(4), is_reconciled=False))
-    assert not is_reducing(sell(5), holding(10, agreed_quantity=Decimal(4), is_reconciled=False))
+    assert is_reducing(sell(4), holding(10, difference=Decimal(-6)))
+    assert not is_reducing(sell(5), holding(10, difference=Decimal(-6)))
+    assert not is_reducing(sell(1), holding(10, difference=None))
+
+
+# --- whose ------------------------------------------------------------------------------------------------------------------------
+
+
+def shared(own: Stake, account: int, *, sells: int = 0, **changes: Any) -> RiskView:
+    """An account that holds so many SPY, of which one strategy has its stake."""
+    return holding(account, sells=sells, own=own, **changes)
+
+
+def test_a_strategy_reduces_what_it_holds_itself() -> None:
+    assert is_reducing(sell(10), shared(Stake(Decimal(10)), 30))
+    assert not is_reducing(sell(11), shared(Stake(Decimal(10)), 30))
+    assert not is_reducing(sell(1), shared(Stake(), 30))
+
+
+def test_the_exits_of_another_strategy_take_nothing_of_its_own() -> None:
+    assert is_reducing(sell(10), shared(Stake(Decimal(10)), 20, sells=10))
+    assert not is_reducing(sell(1), shared(Stake(Decimal(10), sells=Decimal(10)), 20, sells=10))
+
+
+def test_a_strategy_that_is_held_against_reduces_only_where_the_account_may_be_short() -> None:
+    """Another one is short of 10, so that the account holds nothing."""
+    seen = shared(Stake(Decimal(10)), 0)
+    assert is_reducing(sell(10), seen, may_be_short=True)
+    assert not is_reducing(sell(1), seen)
+
+
+@pytest.mark.parametrize(("theirs", "left"), [(20, 10), (16, 10), (12, 10), (8, 8), (5, 5), (0, 0), (-4, 0)])
+def test_what_the_broker_lacks_of_an_account_may_be_any_strategys(theirs: int, left: int) -> None:
+    """Two hold 10 each: as long as the broker has more than a strategy, all of its own can go."""
+    seen = shared(Stake(Decimal(10)), 20, difference=Decimal(theirs - 20))
+    assert seen.closable_by(Side.SELL, may_be_short=False) == left
+
+
+def test_no_more_goes_than_the_broker_has_beyond_what_is_on_its_way_or_than_is_surely_its_own() -> None:
+    """The other one's exit of 10 is open, and the broker has 12 of 20: 2 of its own, since the 8 that lack may be either's."""
+    seen = shared(Stake(Decimal(10)), 20, sells=10, difference=Decimal(-8))
+    assert seen.closable_by(Side.SELL, may_be_short=False) == 2
+
+
+def test_a_short_sale_is_one_of_the_strategy_or_of_the_account() -> None:
+    anothers, its_own = shared(Stake(), 10), shared(Stake(Decimal(10)), 4)
+    for seen, sellable in ((anothers, 0), (its_own, 4)):
+        assert refusal(sell(sellable + 1), seen) == ("short_selling", "-1", "0")
+        assert refusal(sell(sellable + 1), seen, limits(allow_short_selling=True)) is None
+    said = assess(sell(1), anothers, NO_LIMITS).refusal
+    assert said is not None
+    assert "0 SPY can be sold by trend" in said.message
+    assert "Of the account it is 10" in said.message
+    said = assess(sell(5), its_own, NO_LIMITS).refusal
+    assert said is not None
+    assert said.message == "trend has 10 SPY to sell, the account 4: another strategy is short of it"
+
+
+def test_what_says_close_never_goes_beyond_zero_whatever_short_selling_is_allowed() -> None:
+    closing, shorts = {"position_effect": PositionEffect.CLOSE}, limits(allow_short_selling=True)
+    assert refusal(sell(10, **closing), holding(10), shorts) is None
+    assert refusal(sell(11, **closing), holding(10), shorts) == ("beyond_zero", "11", "10")
+    assert refusal(sell(5, **closing), holding(10, sells=6), shorts) == ("beyond_zero", "5", "4")
+    assert refusal(sell(11), holding(10), shorts) is None
+    assert refusal(proposal(**closing), holding(10), shorts) == ("beyond_zero", "10", "0")
+    for rules in (GATES, REPLACEMENT_RULES):
+        said = assess(sell(11, **closing), holding(10), shorts, rules).refusal
+        assert said is not None
+        assert said.code == "beyond_zero"
+
+
+def test_a_broker_is_told_that_an_order_only_reduces_where_it_takes_off_the_accounts_position() -> None:
+    lax = limits(allow_short_selling=True)
+    both, own = assess(sell(10), holding(10), lax), assess(sell(10), shared(Stake(Decimal(10)), 0), lax)
+    assert (both.is_reducing, both.reduces_account) == (True, True)
+    assert (own.is_reducing, own.reduces_account) == (True, False)
 
 
 def test_a_claimed_role_proves_nothing() -> None:
@@ -483,11 +560,11 @@ def test_a_symbol_with_an_order_in_doubt_takes_no_new_risk() -> None:
 
 
 def test_a_symbol_whose_position_is_not_the_brokers_takes_no_new_risk() -> None:
-    assert refusal(proposal(), view(is_reconciled=False)) == ("unreconciled_symbol", "differs", "agrees")
+    assert refusal(proposal(), view(difference=None)) == ("unreconciled_symbol", "differs", "agrees")
 
 
 def test_a_sale_that_may_not_reduce_at_the_broker_is_refused_while_unreconciled() -> None:
-    seen = holding(75, agreed_quantity=Decimal(0), is_reconciled=False)
+    seen = holding(75, difference=Decimal(-75))
     assert [said.code for said in assess_all(sell(75), seen, NO_LIMITS)] == ["unreconciled_symbol"]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.signal_schema import signal_json_schema
-from liveorder.domain.values import OrderType
+from liveorder.domain.values import OrderRole, OrderType, PositionEffect
 from tests.unit.test_signal import WITH_ID, WITHOUT_ID, line
 
 SCHEMA = signal_json_schema()
@@ -52,6 +52,25 @@ def test_both_shapes_of_the_issue_fit_the_schema(raw: str) -> None:
         line(time_in_force="GTD"),
         line(expires_at="2025-03-10T09:20:00Z"),
         line(quantity=1, notional=1),
+        line(percent=50),
+        line(percent=50, position_effect="OPEN"),
+        line(percent=100, role="STOP_LOSS"),
+        line(percent=101, position_effect="CLOSE"),
+        line(risk_percent=1),
+        line(risk_percent=1, stop_loss=290),
+        line(risk_percent=1, stop_loss=290, position_effect="CLOSE"),
+        line(target_quantity=-5, side=None),
+        line(target_quantity=0),
+        line(target_quantity=5, target_percent=5),
+        line(target_percent="-33.3"),
+        line(target_percent=-101),
+        line(target_percent=5, role="EXIT"),
+        line(target_percent=5, position_effect="OPEN"),
+        line(position_effect="CLOSE", side=None),
+        line(role="EXIT", side=None),
+        line(position_effect="OPEN", side=None),
+        line(position_effect="OPEN", role="EXIT"),
+        line(position_effect="CLOSE", role="TAKE_PROFIT"),
         line(quantity=0),
         line(quantity="0.0"),
         line(quantity=-1),
@@ -88,12 +107,19 @@ def test_the_schema_accepts_what_the_parser_accepts(raw: str) -> None:
             "order_type": st.sampled_from([*OrderType, None]),
             "time_in_force": st.sampled_from(["DAY", "GTD", None]),
             "expires_at": st.sampled_from(["2025-03-10T09:20:00Z", None]),
+            "position_effect": st.sampled_from([*PositionEffect, None]),
+            "role": st.sampled_from([*OrderRole, None]),
         }
         | {
             name: st.sampled_from([1, "2.50", 0, -1, None])
             for name in (
                 "quantity",
                 "notional",
+                "percent",
+                "risk_percent",
+                "target_quantity",
+                "target_percent",
+                "stop_loss",
                 "limit_price",
                 "stop_price",
                 "trail_amount",
@@ -144,7 +170,7 @@ def has_type(value: Any, names: str | list[str], _: Any) -> bool:
 
 
 def conditional(value: Any, condition: dict[str, Any], schema: dict[str, Any]) -> bool:
-    return fits(value, schema["then"] if fits(value, condition) else schema["else"])
+    return fits(value, schema["then"] if fits(value, condition) else schema.get("else", {}))
 
 
 def only_known(value: Any, allowed: bool, schema: dict[str, Any]) -> bool:
@@ -165,6 +191,8 @@ KEYWORDS: dict[str, Callable[[Any, Any, dict[str, Any]], bool]] = {
     "maxLength": lambda value, length, _: not isinstance(value, str) or len(value) <= length,
     "maxItems": lambda value, length, _: not isinstance(value, list) or len(value) <= length,
     "items": lambda value, item, _: not isinstance(value, list) or all(fits(element, item) for element in value),
+    "minimum": lambda value, bound, _: not is_number(value) or value >= bound,
+    "maximum": lambda value, bound, _: not is_number(value) or value <= bound,
     "exclusiveMinimum": lambda value, bound, _: not is_number(value) or value > bound,
     "exclusiveMaximum": lambda value, bound, _: not is_number(value) or value < bound,
     "required": lambda value, names, _: all(name in value for name in names),

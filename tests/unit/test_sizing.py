@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.position_effect import Standing
 from liveorder.domain.quotes import Price, Priced
+from liveorder.domain.risk import Stake
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.sizing import (
@@ -52,7 +54,7 @@ def sized(
 ) -> SizedIntent:
     signal = Signal(**{"signal_id": "s1", "symbol": instrument.symbol, "side": "BUY"} | fields)
     priced = Priced() if price is None else Priced(Price(D(price), START - timedelta(seconds=age)))
-    return size(signal, instrument, priced, START, terms, origin, None if held is None else D(held))
+    return size(signal, instrument, priced, START, terms, origin, Standing("trend", Stake(D(held or 0))))
 
 
 def amounts(of: SizedIntent) -> tuple[Decimal | None, Decimal | None]:

@@ -35,13 +35,12 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.domain.position_booking import HoldingKey, Whose, holding_key
+from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import OrderRole, OrderType, Product, Side, total
 
 PART_SECONDS = 5.0
 """Maximum wait for a cancelled order, and for the order that closes one part of a position, before the next order is sent."""
-STRATEGY = "flatten"
-"""Of the closing orders. Only what is filled beyond the shares of the others is its own."""
 _PRICE = Context(prec=28)
 
 
@@ -148,7 +147,7 @@ class Flatten:
             return []
         account_id, instrument = gateway.account_id, parts[0].instrument
         plan = closing_of(
-            self._own(account_id, holding_key(Whose(account_id, STRATEGY, instrument))),
+            self._own(account_id, holding_key(Whose(account_id, FLATTEN, instrument))),
             [HeldPart(part.product, part.quantity) for part in parts],
             buying=self._risk.buying(account_id, instrument.key),
             selling=self._risk.selling(account_id, instrument.key),
@@ -189,7 +188,7 @@ class Flatten:
         place = "-".join([self._clock.now().date().isoformat(), instrument.key, *([product] if product else [])])
         store, number = self._orders.identity, 1
         while True:
-            signal_id = f"{STRATEGY}-{place}-{number}"
+            signal_id = f"{FLATTEN}-{place}-{number}"
             claims = await self._orders.claims(recognition(store.keys, signal_id, account_id, store.account_ids))
             if not claims:
                 return signal_id, None
@@ -203,7 +202,7 @@ class Flatten:
     async def _cross(self, gateway: Gateway, key: str, sent: Sequence[LiveOrder], actor: str, closing: Flattened) -> None:
         """Close what strategies hold against each other, unless an order may still change it."""
         account_id = gateway.account_id
-        contracts = {held._replace(strategy_name=STRATEGY) for held in self._risk.holdings(account_id, key)}
+        contracts = {held._replace(strategy_name=FLATTEN) for held in self._risk.holdings(account_id, key)}
         against = [contract for contract in sorted(contracts) if crossings(self._own(account_id, contract))]
         if not against:
             return
@@ -241,7 +240,7 @@ class Flatten:
                 for crossing in crossings(own)
             ]
 
-        await self._positions.record(gateway.account_id, contract.instrument, decide, Cause(actor, STRATEGY))
+        await self._positions.record(gateway.account_id, contract.instrument, decide, Cause(actor, FLATTEN))
 
     async def _price(self, gateway: Gateway, instrument: Instrument, orders: Sequence[LiveOrder]) -> tuple[Decimal | None, str]:
         """The average of the closing orders, else the last quote; None: at cost. And what it is, for people."""
@@ -259,7 +258,7 @@ def _signal(account_id: str, instrument: Instrument, order: ClosingOrder, signal
     return Signal(
         signal_id=signal_id,
         account_id=account_id,
-        strategy_name=STRATEGY,
+        strategy_name=FLATTEN,
         symbol=instrument.symbol,
         exchange=instrument.exchange,
         asset_class=instrument.asset_class,

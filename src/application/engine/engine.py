@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from liveorder.application.engine.assembly import assemble
+from liveorder.application.engine.choose_position_owner import choose_position_owner
 from liveorder.application.engine.control_flow import Reactions, background
 from liveorder.application.engine.ownership import Ownership
 from liveorder.application.engine.rooms import EngineConfig, Rooms
@@ -77,6 +78,7 @@ class Engine:
         self.orders, self.track, self.unmatched = rooms.orders.register, rooms.orders.track, rooms.orders.unmatched
         self.execute, self.submit = rooms.trading.execute, rooms.trading.submit
         self.adopt, self.transfer = rooms.trading.adopt, rooms.trading.transfer
+        self.close_positions = rooms.trading.close
         self.cancel, self.replace, self.timeouts = rooms.trading.cancel, rooms.trading.replace, rooms.trading.timeouts
         self.recover, self.doubts, self.reconcile = rooms.recovery.recover, rooms.recovery.doubts, rooms.recovery.reconcile
         self.kill_all, self.replay_journal = rooms.emergency.kill_all, rooms.emergency.replay_journal
@@ -95,8 +97,11 @@ class Engine:
         self.orders.identity = self.identity
         self.recorder.epoch = await self.ownership.acquire(wait=wait_for_lease)
         self.begin("lease", self.ownership.keep, lasting=True)
-        self.identity = await self.store.identify()
+        is_empty = await self.store.head() == 0
+        identity = await self.store.identify()
+        self.identity = await choose_position_owner(self.store, self.recorder, self.log, identity, self.terms.positions)
         self.orders.identity = self.identity
+        self.risk.judge_by(self.identity.positions)
         await self._rooms.recovery.rebook.after_a_migration(ledger)
         self.risk.absorb(ledger.rows())
         for order in await self.orders.load():
@@ -104,7 +109,6 @@ class Engine:
             self.risk.track(order)
         if before_trading is not None:
             await before_trading()
-        is_empty = await self.store.head() == 0
         await self.recover.mark_second_orders(await self.store.superseded())
         await self.halts.load()
         await self.replay_journal.book()

@@ -23,6 +23,7 @@ from liveorder.application.reporting.views import doubt_view, order_view, verdic
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.dispatcher import Dispatcher, Lane
 from liveorder.application.trading.adopt import ADOPTED
+from liveorder.application.trading.close_positions import ClosedPositions
 from liveorder.domain.errors import DecisionRefused, LeaseLost, LiveOrderError
 from liveorder.domain.events import PERSON
 from liveorder.domain.order import LiveOrder
@@ -36,6 +37,7 @@ class CommandKind(StrEnum):
     VALIDATE = "validate"
     CANCEL = "cancel"
     REPLACE = "replace"
+    CLOSE = "close"
     KILL = "kill"
     RESUME = "resume"
     SETTLE_FOUND = "settle_found"
@@ -90,8 +92,7 @@ async def _submit(engine: Engine, arguments: Arguments, actor: str) -> Any:
 
 
 async def _validate(engine: Engine, arguments: Arguments, actor: str) -> Any:
-    intent, refusals = await engine.execute.validate(Signal.parse(arguments["signal"]), operator=_person(actor))
-    return verdict_view(intent, refusals).to_dict()
+    return verdict_view(*await engine.execute.appraise(Signal.parse(arguments["signal"]), operator=_person(actor))).to_dict()
 
 
 async def _cancel(engine: Engine, arguments: Arguments, actor: str) -> Any:
@@ -101,6 +102,13 @@ async def _cancel(engine: Engine, arguments: Arguments, actor: str) -> Any:
 async def _replace(engine: Engine, arguments: Arguments, actor: str) -> Any:
     terms = {name: _decimal(arguments.get(name)) for name in ("quantity", "limit_price", "stop_price")}
     return await engine.replace.replace(UUID(arguments["order_id"]), actor=actor, **terms)
+
+
+async def _close(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    """Without a command's id each call is another one."""
+    name = f"close-{arguments.get(COMMAND_ID) or engine.recorder.new_id()}"
+    asked = (arguments.get(each) for each in ("symbol", "strategy_name", "account_id"))
+    return await engine.close_positions.close(name, _person(actor), *asked)
 
 
 async def _kill(engine: Engine, arguments: Arguments, actor: str) -> Any:
@@ -200,6 +208,7 @@ _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.VALIDATE: _validate,
     CommandKind.CANCEL: _cancel,
     CommandKind.REPLACE: _replace,
+    CommandKind.CLOSE: _close,
     CommandKind.KILL: _kill,
     CommandKind.RESUME: _resume,
     CommandKind.SETTLE_FOUND: _settle_found,
@@ -282,6 +291,8 @@ def _decimal(text: str | None) -> Decimal | None:
 def _jsonable(value: Any) -> Any:
     if isinstance(value, LiveOrder):
         return order_view(value).to_dict()
+    if isinstance(value, ClosedPositions):
+        return {"orders": _jsonable(value.orders), "failures": value.failures}
     if hasattr(value, "__dataclass_fields__"):
         return _jsonable(asdict(value) | {name: getattr(value, name) for name in ("is_flat", "is_clean") if hasattr(value, name)})
     if isinstance(value, Mapping):

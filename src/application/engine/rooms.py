@@ -13,6 +13,7 @@ from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.trading.assembly import Trading
 from liveorder.application.trading.execute_order import ExecutionConfig
+from liveorder.domain.position_owner import PositionOwner
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class EngineConfig:
     drain_seconds: float = 10.0
     reconnect_seconds: float = 1.0
     signals_at_once: int = 256
+    positions: PositionOwner | None = None
+    """None: whosever the store says that they are."""
     cancels_strays: bool = True
     """Whether to cancel an order that is closed here but live at its broker. Otherwise it is left to a person."""
 

@@ -182,21 +182,34 @@ class FeesInKind:
         account_id, key, wanted = gateway.account_id, intent.instrument.key, intent.terms.quantity
         if intent.terms.side is Side.BUY or wanted is None or self._due(account_id, key) is None:
             return intent
-        stock = self._stock(account_id, key)
+        stock = self._stock(intent)
         if stock.covers(wanted):
             return intent
         theirs = await self._asked(gateway, key) if stock.largest_fee else None
-        quantity = plain(self._stock(account_id, key).sellable(wanted, intent.instrument, theirs))
+        stock = self._stock(intent)
+        of_own = None if theirs is None else EXACT.subtract(stock.held, self._own_part(intent, theirs))
+        quantity = plain(stock.sellable(wanted, intent.instrument, of_own))
         if quantity == wanted:
             return intent
         text = f"SELL {wanted:f} {intent.instrument.symbol} becomes {quantity:f}: the rest was kept as the fee"
         self._log.write("RISK", text, account_id=account_id, signal_id=intent.signal_id)
         return intent.with_terms(quantity=quantity)
 
-    def _stock(self, account_id: str, key: str) -> Stock:
-        position = self._risk.position(account_id, key)
+    def _stock(self, intent: OrderRequested) -> Stock:
+        """What its strategy has, or the account where positions are that."""
+        account_id, instrument, due = intent.account_id, intent.instrument, self._due(intent.account_id, intent.instrument.key)
+        position = self._risk.position_of(account_id, intent.strategy_name, instrument)
         held, paid_in_kind = (ZERO, ZERO) if position is None else (position.quantity, position.paid_in_kind)
-        return Stock(held, self._risk.selling(account_id, key), paid_in_kind, self.largest(account_id, key))
+        selling = self._risk.standing(account_id, intent.strategy_name, instrument).own.sells
+        largest = ZERO if due is None else due.left(self._session(due), self._risk.whose(intent.strategy_name))
+        return Stock(held, selling, paid_in_kind, largest)
+
+    def _own_part(self, intent: OrderRequested, theirs: Decimal) -> Decimal:
+        """Units of what the broker lacks of the account's that may be the strategy's."""
+        account_id, key = intent.account_id, intent.instrument.key
+        missing, due = self._missing(account_id, key, theirs), self._due(account_id, key)
+        whose = self._risk.whose(intent.strategy_name)
+        return missing if due is None or whose is None else due.share_of(whose, missing, self._session(due))
 
     async def _asked(self, gateway: Gateway, key: str) -> Decimal | None:
         try:

@@ -19,8 +19,9 @@ from liveorder.application.recording import Cause
 from liveorder.application.risk.book import RiskBook, entries_of, orders_of
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.position_adjustment import PositionEvent, position_stream
+from liveorder.domain.position_adjustment import PositionChange, PositionEvent, position_stream
 from liveorder.domain.position_booking import HoldingKey, holding_key
+from liveorder.domain.values import Product
 
 E = TypeVar("E", bound=PositionEvent)
 
@@ -40,6 +41,8 @@ class PositionRegister:
         self._turn = asyncio.Lock()
         self._is_unsure = False
         """Whether a commit failed without saying whether it was stored."""
+        self._expected: Sequence[PositionChange] = []
+        """Of the newest commit: nobody closes meanwhile what they take."""
 
     async def recorded(self, account_id: str, instrument_key: str) -> Sequence[RecordedEvent]:
         """All that changed the account's positions in the instrument without an order."""
@@ -62,19 +65,31 @@ class PositionRegister:
     async def _know_what_is_stored(self) -> None:
         if self._is_unsure:
             self._risk.absorb(await self._store.ledger())
-            self._is_unsure = False
+            self._risk.expect(self._expected, is_over=True)
+            self._is_unsure, self._expected = False, []
 
     async def _append(self, stream_id: UUID, version: int, events: Sequence[PositionEvent], cause: Cause) -> None:
         now = self._clock.now()
         recorded = self._orders.recorder.enveloped(stream_id, version, events, cause)
         session = self._calendar.session_for(events[0].changes()[0].instrument, now)
         entries = tuple(entry for index, event in enumerate(events) for entry in entries_of(event, session, now, index))
+        self._expected = [change for event in events for change in event.changes()]
+        self._risk.expect(self._expected)
         try:
             committed = await self._store.append(Commit(tuple(recorded), entries=entries))
         except BaseException:
             self._is_unsure = True
             raise
         self._risk.absorb(committed.rows)
+        self._risk.expect(self._expected, is_over=True)
+
+    async def product(self, held: HoldingKey) -> Product | None:
+        """Under which its strategy ordered what is held, so that it is closed under that; None: the account's usual one."""
+        for order_id in orders_of(await self._store.ledger(), held.account_id, held.instrument):
+            intent = (await self._orders.get(order_id)).intent
+            if held.strategy_name in intent.strategies and holding_key(intent)._replace(strategy_name=held.strategy_name) == held:
+                return intent.terms.product
+        return None
 
     async def instrument(self, held: HoldingKey) -> Instrument:
         """Of what is held, as the newest order or position event in it has it: the broker may not list it any more."""

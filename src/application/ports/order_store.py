@@ -11,6 +11,7 @@ from uuid import UUID
 from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.identifiers import KeyRing
+from liveorder.domain.position_owner import PositionOwner
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,8 @@ class Committed:
 class StoreIdentity:
     """The identity that a store receives when it is created.
 
-    `account_ids` may grow, and a person can choose another `default_account`. A migration raises `schema_version` and may add keys
-    of earlier releases to `keys`. The rest never changes.
+    `account_ids` may grow, a person can choose another `default_account`, and a setting says whose `positions` are. A migration
+    raises `schema_version` and may add keys of earlier releases to `keys`. The rest never changes.
     """
 
     store_id: UUID
@@ -116,6 +117,8 @@ class StoreIdentity:
     schema_version: int
     account_ids: tuple[str, ...]
     keys: KeyRing
+    positions: PositionOwner = PositionOwner.ACCOUNT
+    """Stores of releases that did not know the difference are the account's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.domain.events import RecordedEvent
+from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order import LiveOrder
 
 
@@ -17,8 +18,9 @@ class OrderLog:
 
     def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         for item in recorded:
+            is_refused_exit = after.terms.is_exit and item.event.notice in (NoticeEvent.REFUSED, NoticeEvent.REJECTED)
             self._log.write(
-                item.event.log_category,
+                "WARNING" if is_refused_exit else item.event.log_category,
                 item.event.sentence(),
                 event=item.event.topic,
                 symbol=after.intent.instrument.symbol,

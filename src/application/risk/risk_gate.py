@@ -102,6 +102,7 @@ class RiskGate:
         halted = self._halts.now.stands_for(gateway.account_id)
         view = self._risk.view(
             gateway.account_id,
+            intent.strategy_name,
             instrument,
             now=now,
             session_date=self._calendar.session_for(instrument, now),

@@ -10,6 +10,7 @@ from liveorder.application.risk.assembly import Risk
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.trading.adopt import Adopt
 from liveorder.application.trading.cancel_order import CancelOrder
+from liveorder.application.trading.close_positions import ClosePositions
 from liveorder.application.trading.execute_order import ExecuteOrder, ExecutionConfig
 from liveorder.application.trading.order_timeouts import OrderTimeouts
 from liveorder.application.trading.replace_order import ReplaceOrder
@@ -28,6 +29,7 @@ class Trading:
     replace: ReplaceOrder
     timeouts: OrderTimeouts
     waiting: WaitingOrders
+    close: ClosePositions
     adopt: Adopt
     transfer: Transfer
 
@@ -40,7 +42,7 @@ def assemble(
     submit = SubmitOrder(register, gateways, risk.gate, halts, on.calendar, track, on.clock, on_error)
     cancel = CancelOrder(register, gateways, track, on.journal, on.clock, on.sparing_log)
     execute = ExecuteOrder(
-        terms, register, gateways, risk.book, orders.fees, risk.gate, halts, submit, on.calendar, on.clock, on.log
+        terms, register, gateways, risk.book, risk.figures, orders.fees, risk.gate, halts, submit, on.calendar, on.clock, on.log
     )
     return Trading(
         execute,
@@ -49,6 +51,7 @@ def assemble(
         ReplaceOrder(register, gateways, risk.gate, halts, track),
         OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
         WaitingOrders(register, gateways, execute, on.clock, on.sparing_log),
+        ClosePositions(orders.positions, gateways, risk.book, execute, on.clock),
         Adopt(terms, register, gateways, track),
         Transfer(orders.positions, register, gateways, risk.book, on.clock),
     )

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
@@ -23,6 +24,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import ENGINE, Cause
+from liveorder.application.risk.account_figures import PATIENCE_SECONDS, AccountFigures
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
@@ -45,9 +47,17 @@ from liveorder.domain.order.events import (
     WaitReason,
 )
 from liveorder.domain.order.shares import PositionShare
+from liveorder.domain.position_effect import MAX_EQUITY_AGE_SECONDS, Standing, depends_on_holdings, equity_of, side_for_price
 from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
-from liveorder.domain.risk import KILL_SWITCH, Assessment, as_market_exit, is_refused_though_it_may_be_sent, refused_by
+from liveorder.domain.risk import (
+    KILL_SWITCH,
+    Assessment,
+    RiskRefusal,
+    as_market_exit,
+    is_refused_though_it_may_be_sent,
+    refused_by,
+)
 from liveorder.domain.signal import Signal, SignalHours, UnusableSignal
 from liveorder.domain.sizing import (
     Origin,
@@ -60,11 +70,13 @@ from liveorder.domain.sizing import (
     size,
 )
 from liveorder.domain.trading_halt import stopped_by
-from liveorder.domain.values import EXACT, OrderRole, Side, TradingHours
+from liveorder.domain.values import PositionEffect, TradingHours
 from liveorder.domain.waiting import Obstacles, is_over, wait_for
 
 REMEMBERED = 4096
 """Signals that came last."""
+SIZED_AGAIN = 3
+"""So often is a signal sized again because what its strategy has changed before it was judged; after that the rules decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,38 @@ class ExecutionConfig:
 
     session_id: str
     is_shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What was asked for of a signal before it is sized: it can be sized again by what its strategy has by then."""
+
+    gateway: Gateway
+    signal: Signal
+    instrument: Instrument
+    priced: Priced
+    asked_at: datetime
+    """When the price was asked for."""
+    terms: SizingTerms
+    origin: Origin
+    equity: Decimal | RiskRefusal | None
+    shares: tuple[PositionShare, ...] = ()
+    without: UUID | None = None
+    """The order that it is already, which takes nothing of what its strategy has."""
+
+    def sized(self, standing: Standing) -> SizedIntent:
+        sized = size(self.signal, self.instrument, self.priced, self.asked_at, self.terms, self.origin, standing, self.equity)
+        return replace(sized, intent=sized.intent.but(shares=self.shares)) if self.shares else sized
+
+
+class Appraisal(NamedTuple):
+    """What a signal would become now, and why."""
+
+    intent: OrderRequested
+    refusals: Sequence[Refused]
+    """Everything that stands in its way."""
+    figures: Mapping[str, str]
+    """By which it was sized."""
 
 
 class ExecuteOrder:
@@ -84,6 +128,7 @@ class ExecuteOrder:
         orders: OrderRegister,
         gateways: Mapping[str, Gateway],
         risk: RiskBook,
+        figures: AccountFigures,
         fees: FeesInKind,
         gate: RiskGate,
         halts: TradingHalts,
@@ -92,7 +137,8 @@ class ExecuteOrder:
         clock: Clock,
         log: ActivityLog,
     ) -> None:
-        self._terms, self._orders, self._gateways, self._risk, self._fees = terms, orders, gateways, risk, fees
+        self._terms, self._orders, self._gateways = terms, orders, gateways
+        self._risk, self._figures, self._fees = risk, figures, fees
         self._gate, self._halts, self._submit = gate, halts, submit
         self._calendar, self._clock, self._log = calendar, clock, log
         self._recent = RecentSignals()
@@ -134,14 +180,22 @@ class ExecuteOrder:
 
         That it became an order before is one such thing. Raises `UnusableSignal` for one that cannot become an order.
         """
+        appraisal = await self.appraise(signal, operator=operator)
+        return appraisal.intent, appraisal.refusals
+
+    async def appraise(self, signal: Signal, *, operator: str | None = None) -> Appraisal:
+        """As `validate`, with the figures by which it was sized."""
         known = await self._known(signal, await self._orders.claims(self._recognition(signal)))
         gateway = self.gateway_for(signal)
-        sized = await self._sized(signal, gateway)
+        sized = await self._sized(await self._gathered(signal, gateway))
+        again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
+        if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
+            return Appraisal(sized.intent, [*again, form], sized.figures)  # there is no amount to judge
         assessment, risks = await self._gate.judge_all(gateway, sized.intent, sized.priced, is_operators=operator is not None)
         intent = _as_it_goes_out(gateway, sized, assessment)
-        form = self._refusal_of_form(gateway, sized) or self._submit.refusal(gateway, intent)
-        again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
-        return intent, [*again, *([form] if form is not None else []), *map(refused_by, risks)]
+        form = form or self._submit.refusal(gateway, intent)
+        refusals = [*again, *([form] if form is not None else []), *map(refused_by, risks)]
+        return Appraisal(intent, refusals, sized.figures)
 
     # --- which order it is -----------------------------------------------------------------------------------------------------
 
@@ -161,10 +215,10 @@ class ExecuteOrder:
             return same_order(live, signal), False
         try:
             gateway = self.gateway_for(signal)
-            is_urgent = operator is not None and signal.role is OrderRole.EXIT
-            sized = await self._sized(signal, gateway, published_at, instrument, is_urgent=is_urgent)
-            if shares:
-                sized = replace(sized, intent=sized.intent.but(shares=shares))
+            is_urgent = operator is not None and signal.effect is PositionEffect.CLOSE
+            gathered = await self._gathered(signal, gateway, published_at, instrument, is_urgent=is_urgent)
+            gathered = replace(gathered, shares=shares)
+            sized = await self._sized(gathered)
         except UnusableSignal:
             if known := await self._known(signal, await self._orders.claims(known_by)):
                 return known, False
@@ -177,7 +231,7 @@ class ExecuteOrder:
             if wait is not None:
                 began = [sized.intent, wait]
                 return await self._orders.record(None, began, cause, order_id=sized.intent.order_id, claim=claim), True
-            return await self._first_commit(gateway, sized, claim, cause, is_suspect=is_suspect), True
+            return await self._first_commit(gathered, sized, claim, cause, is_suspect=is_suspect), True
         except SignalAlreadyKnown as error:
             known = await self._known(signal, error.claims)
             assert known is not None
@@ -203,7 +257,7 @@ class ExecuteOrder:
 
     # --- what it amounts to ----------------------------------------------------------------------------------------------------
 
-    async def _sized(
+    async def _gathered(
         self,
         signal: Signal,
         gateway: Gateway,
@@ -211,8 +265,9 @@ class ExecuteOrder:
         instrument: Instrument | None = None,
         *,
         is_urgent: bool = False,
-    ) -> SizedIntent:
-        """What the signal amounts to now: everything that sizing needs is fetched, then it is sized."""
+        without: UUID | None = None,
+    ) -> Gathered:
+        """Everything that sizing needs and that has to be asked for."""
         account, broker, keys = gateway.terms, gateway.broker, self._orders.identity.keys
         origin = Origin(
             order_id=self._orders.recorder.new_id(),
@@ -226,16 +281,28 @@ class ExecuteOrder:
         )
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
         is_away = self._halts.now.is_waiting_for_broker(account.account_id)
-        priced = Priced() if is_away else await gateway.price(instrument, signal.side, is_urgent=is_urgent)
+        side = side_for_price(signal, self._standing(gateway, signal, instrument, without))
+        priced = Priced() if is_away else await gateway.price(instrument, side, is_urgent=is_urgent)
         limits = account.sizing_limits(signal.strategy_name, instrument)
         terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds)
-        if signal.side is not Side.SELL:
-            return size(signal, instrument, priced, now, terms, origin, held=None)
-        position, held = self._risk.position(account.account_id, instrument.key), None
-        if position is not None:
-            held = EXACT.subtract(position.quantity, self._risk.selling(account.account_id, instrument.key))
-        sized = size(signal, instrument, priced, now, terms, origin, held)
-        return replace(sized, intent=await self._fees.sellable(gateway, sized.intent))
+        equity = await self._equity(gateway, instrument) if signal.needs_equity else None
+        return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, without=without)
+
+    async def _equity(self, gateway: Gateway, instrument: Instrument) -> Decimal | RiskRefusal:
+        account = await self._figures.at_most(gateway.account_id, MAX_EQUITY_AGE_SECONDS, PATIENCE_SECONDS)
+        return equity_of(account, instrument.currency, self._clock.now())
+
+    def _standing(self, gateway: Gateway, signal: Signal, instrument: Instrument, without: UUID | None = None) -> Standing:
+        """What its strategy has of the instrument, where that says what the signal amounts to."""
+        if not depends_on_holdings(signal):
+            return Standing(signal.strategy_name)
+        return self._risk.standing(gateway.account_id, signal.strategy_name, instrument, without)
+
+    async def _sized(self, gathered: Gathered) -> SizedIntent:
+        """What the signal amounts to now."""
+        standing = self._standing(gathered.gateway, gathered.signal, gathered.instrument, gathered.without)
+        sized = gathered.sized(standing)
+        return replace(sized, intent=await self._fees.sellable(gathered.gateway, sized.intent))
 
     async def _instrument(self, signal: Signal, gateway: Gateway) -> Instrument:
         """The one that the signal means. Raises `UnusableSignal` when none or several fit, or the broker cannot be asked."""
@@ -286,6 +353,8 @@ class ExecuteOrder:
         wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
         if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):
             return None
+        if sized.refusal is not None:  # what it amounts to is seen when the wait is over
+            return wait
         return None if self._submit.refusal(gateway, intent) is not None else wait
 
     def _obstacles(self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool) -> Obstacles:
@@ -311,7 +380,8 @@ class ExecuteOrder:
         if wait is None:
             return order
         signal = Signal.parse(wait.signal)
-        sized = await self._sized(signal, gateway, order.terms.signal_at, order.intent.instrument)
+        known = order.terms.signal_at, order.intent.instrument
+        sized = await self._sized(await self._gathered(signal, gateway, *known, without=order.order_id))
         counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
         sized = replace(sized, intent=order.intent.but(terms=sized.intent.terms.but(signal_at=counts_from)))
         async with self._orders.hold(order.order_id) as held:
@@ -336,18 +406,18 @@ class ExecuteOrder:
     # --- the first commit ------------------------------------------------------------------------------------------------------
 
     async def _first_commit(
-        self, gateway: Gateway, sized: SizedIntent, claim: Claiming, cause: Cause, *, is_suspect: bool
+        self, gathered: Gathered, sized: SizedIntent, claim: Claiming, cause: Cause, *, is_suspect: bool
     ) -> LiveOrder:
         """Everything up to the call, in one commit where it can be one.
 
         `is_suspect`: the store may have forgotten that it was sent. Then the broker is asked, and nothing leaves here.
         """
-        intent, is_operators = sized.intent, cause.actor != ENGINE
+        gateway, intent, is_operators = gathered.gateway, sized.intent, cause.actor != ENGINE
         if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
             events = self._submit.begin(gateway, requests.draft_of(found), Approved(), may_be_sent_already=True)
             claim = replace(claim, claim=claim_of(found, self._orders.identity.keys))
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
-        verdict, intent = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
+        verdict, intent = await self._decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
         events, scopes = self._begun(gateway, intent, verdict, is_operators=is_operators, may_be_sent_already=may_be_sent_already)
         try:
@@ -375,6 +445,18 @@ class ExecuteOrder:
         events = self._submit.begin(gateway, draft, verdict, may_be_sent_already=may_be_sent_already)
         return events, stopped_by(draft.intent) if isinstance(events[-1], SubmissionStarted) else ()
 
+    async def _decided(
+        self, gathered: Gathered, sized: SizedIntent, *, is_operators: bool, is_suspect: bool
+    ) -> tuple[Refused | Approved, OrderRequested]:
+        """As `_judged`, of what the signal amounts to by what its strategy has when it is judged."""
+        sizings_left, gateway = SIZED_AGAIN, gathered.gateway
+        while True:
+            decided = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
+            has_now = self._standing(gateway, gathered.signal, gathered.instrument).own
+            if not sizings_left or has_now == sized.standing.own:
+                return decided
+            sized, sizings_left = await self._sized(gathered), sizings_left - 1
+
     async def _judged(
         self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False, without: UUID | None = None
     ) -> tuple[Refused | Approved, OrderRequested]:
@@ -387,7 +469,8 @@ class ExecuteOrder:
         verdict: Refused | Approved | None = self._refusal_of_form(gateway, sized)
         if verdict is None:
             judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, without=without)
-            verdict = Approved(figures=judged.figures) if judged.refusal is None else refused_by(judged.refusal)
+            figures = {**judged.figures, **sized.figures}
+            verdict = Approved(figures=figures) if judged.refusal is None else refused_by(judged.refusal)
             goes_as_asked = is_suspect or judged.refusal is not None
             intent = _as_it_goes_out(gateway, sized, replace(judged, exits_at_market=False) if goes_as_asked else judged)
         if is_suspect and isinstance(verdict, Refused):
@@ -403,6 +486,8 @@ class ExecuteOrder:
         problem = sized.problem or impossible_price(intent.terms, intent.instrument, self._market(gateway, sized))
         if problem is not None:
             return _invalid(f"invalid_{problem.field}", str(problem))
+        if sized.refusal is not None:
+            return refused_by(sized.refusal)
         if not intent.terms.unattended:
             return None
         if not is_unprotected(intent, gateway.terms.mode):
@@ -430,7 +515,7 @@ def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) ->
     intent, price = sized.intent, sized.priced.price
     if judged.exits_at_market:
         intent = as_market_exit(intent, None if price is None else price.amount, gateway.broker.capabilities)
-    return intent.with_terms(reduces_only=True) if judged.is_reducing else intent
+    return intent.with_terms(reduces_only=True) if judged.reduces_account else intent
 
 
 def _invalid(code: str, message: str) -> Refused:

@@ -88,8 +88,8 @@ class Transfer:
             raise InvalidInput("instrument", f"{account_id} has no position in {instrument_key}", remedy)
         side = Side.SELL if quantity > 0 else Side.BUY
         reducing = total(
-            order.quantity
+            order.units_of(giver)
             for order in self._risk.open_orders(account_id)
-            if (order.instrument_key, order.strategy_name, order.side) == (instrument_key, giver, side)
+            if (order.instrument_key, order.side) == (instrument_key, side)
         )
         return transferable(holdings, giver, taker, quantity, instrument_key, reducing)

@@ -6,14 +6,29 @@ from datetime import datetime
 from uuid import UUID
 
 from liveorder.domain.record import Later, Record
-from liveorder.domain.values import Amount, OrderRole, OrderType, Price, Product, Quantity, Side, TimeInForce, TradingHours
-from liveorder.domain.wording import listed, plain
+from liveorder.domain.values import (
+    Amount,
+    OrderRole,
+    OrderType,
+    PositionEffect,
+    Price,
+    Product,
+    Quantity,
+    Side,
+    TimeInForce,
+    TradingHours,
+)
+from liveorder.domain.wording import in_brackets, listed, plain
 
 _EXITS_AND_LINKS = ("stop_loss", "take_profit", "oco_group", "parent_order_id")
 
 
 class OrderTerms(Record):
-    """Exactly one of `quantity` and `notional` is set. Stored and shown flat, among the fields of what has them.
+    """Exactly one of `quantity` and `notional` is set, but for an order that was refused before it was sized. Stored and shown
+    flat, among the fields of what has them.
+
+    `quantity` and `notional` are what the signal came to. What it asked for stands beside them: by `percent`, `risk_percent`,
+    `target_quantity` or `target_percent`, or, where it came to another amount, by `asked_quantity` or `asked_notional`.
 
     A field that a `Signal` has by the same name is taken from there. One that is added here is stored, judged, shown, and in
     the request that an adapter gets; it has a default, and is not written where it is that.
@@ -23,6 +38,14 @@ class OrderTerms(Record):
     order_type: OrderType
     quantity: Quantity | None = None
     notional: Amount | None = None
+    position_effect: Later[PositionEffect | None] = None
+    """CLOSE: judged so that it never takes its strategy's position beyond zero."""
+    percent: Later[Amount | None] = None
+    risk_percent: Later[Amount | None] = None
+    target_quantity: Later[Amount | None] = None
+    target_percent: Later[Amount | None] = None
+    asked_quantity: Later[Quantity | None] = None
+    asked_notional: Later[Amount | None] = None
     limit_price: Price | None = None
     stop_price: Price | None = None
     trail_amount: Price | None = None
@@ -42,6 +65,8 @@ class OrderTerms(Record):
     tags: tuple[str, ...] = ()
     decision_price: Price | None = None
     """The price that sizing and risk reckoned with."""
+    decision_equity: Later[Amount | None] = None
+    """The account's equity that it was sized by."""
     score: Amount | None = None
     signal_at: datetime | None = None
     """When the signal was made, or failing that published: its age counts from here."""
@@ -52,7 +77,7 @@ class OrderTerms(Record):
     is_shadow: bool = False
     """Decided on live data, never sent."""
     reduces_only: Later[bool] = False
-    """Judged so that it can only reduce the position, whatever else happens."""
+    """Judged so that it can only reduce the account's position, whatever else happens."""
     passes_halt: bool = False
     """An operator's order that only reduces a position, approved although a halt stood."""
     asked_order_type: Later[OrderType | None] = None
@@ -67,8 +92,8 @@ class OrderTerms(Record):
 
     @property
     def is_exit(self) -> bool:
-        """Whether it is said to end or to guard a position, or can only reduce one."""
-        return self.reduces_only or self.role is not OrderRole.ENTRY
+        """Whether it is said to close or to guard a position, or can only reduce one."""
+        return self.position_effect is PositionEffect.CLOSE or self.reduces_only or self.role is not OrderRole.ENTRY
 
     @property
     def unattended(self) -> tuple[str, ...]:
@@ -80,9 +105,30 @@ class OrderTerms(Record):
         """Of these, for people; empty without any."""
         return f"nothing places {' and '.join(self.unattended)} yet" if self.unattended else ""
 
+    @property
+    def is_unsized(self) -> bool:
+        """It was refused before it was known how much it would be."""
+        return self.quantity is None and self.notional is None and self.position_effect is not None
+
+    @property
+    def asked_note(self) -> str:
+        """What the signal asked for where that is another amount, for people; else empty."""
+        asked = {
+            "quantity": self.asked_quantity,
+            "notional": self.asked_notional,
+            "percent": self.percent,
+            "risk_percent": self.risk_percent,
+            "target_quantity": self.target_quantity,
+            "target_percent": self.target_percent,
+            "equity": self.decision_equity,
+        }
+        return listed(asked).removeprefix(", ")
+
     def in_words(self, key: str, currency: str) -> str:
         """`BUY 100 ARCA:SPY at limit, limit 9.5, DAY`."""
-        size = plain(self.quantity) if self.quantity is not None else f"{plain(self.notional)} {currency} of"
+        size = f" {plain(self.quantity)}" if self.quantity is not None else f" {plain(self.notional)} {currency} of"
+        if self.is_unsized:
+            size = ""
         kind = _spelled(self.order_type)
         prices = {
             "limit": self.limit_price,
@@ -96,7 +142,9 @@ class OrderTerms(Record):
         hours = ", extended hours" if self.hours is TradingHours.EXTENDED else ""
         shadow = " (shadow: not to be sent)" if self.is_shadow else ""
         note = f"; {self.unattended_note}" if self.unattended else ""
-        return f"{self.side} {size} {key} at {kind}{listed(prices)}, {self.time_in_force}{hours}{shadow}{note}"
+        effect = f", {self.position_effect}" if self.position_effect is not None else ""
+        amount = in_brackets(self.asked_note)
+        return f"{self.side}{size} {key} at {kind}{listed(prices)}, {self.time_in_force}{hours}{effect}{amount}{shadow}{note}"
 
 
 def _spelled(kind: OrderType) -> str:

@@ -4,7 +4,7 @@ from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SW
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
 from liveorder.domain.risk.consequences import as_market_exit, end_unwanted, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.risk.covers import NO_COVER, Cover, Covers
-from liveorder.domain.risk.exposure import Exposure, OpenSide, share_of
+from liveorder.domain.risk.exposure import Exposure, OpenSide, Stake, closable, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
 from liveorder.domain.risk.proposal import (
     BuyingPower,
@@ -41,9 +41,11 @@ __all__ = [
     "RiskView",
     "Rule",
     "SentOrder",
+    "Stake",
     "as_market_exit",
     "assess",
     "assess_all",
+    "closable",
     "end_unwanted",
     "is_paid_in_full",
     "is_reducing",

@@ -21,6 +21,7 @@ from liveorder.domain.risk.amounts import (
 from liveorder.domain.risk.buying_power import buying_power
 from liveorder.domain.risk.permissions import (
     allowed_symbols,
+    beyond_zero,
     currency,
     in_doubt_symbol,
     market_closed,
@@ -51,6 +52,7 @@ RULES: tuple[Rule, ...] = (
     stop_already_passed,
     price_collar,
     short_selling,
+    beyond_zero,
     order_quantity,
     order_value,
     repeated,
@@ -64,7 +66,7 @@ RULES: tuple[Rule, ...] = (
 )
 """Asked in this order; the first refusal is the one that is recorded."""
 
-GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_selling)
+GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_selling, beyond_zero)
 """What an approved order has to pass again, just before each attempt to send it: what it was to close may be gone by then."""
 
 REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
@@ -102,6 +104,9 @@ class Assessment:
 
     refusal: RiskRefusal | None
     is_reducing: bool
+    """It can only reduce what its strategy holds."""
+    reduces_account: bool
+    """And the account's position too, so that its broker may be told so."""
     figures: dict[str, str] = field(default_factory=dict)
     exits_at_market: bool = False
     """Whether it goes out as a market order, since it only reduces and its stop is passed."""
@@ -111,14 +116,14 @@ def assess(
     proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule] = RULES, levels: Sequence[Level] = ()
 ) -> Assessment:
     """The first refusal, if any: by the account's limits, then by its tables."""
-    case = RiskCase.of(proposal, view)
-    refusal = next(_refusals(case, limits, rules, levels), None)
-    return Assessment(refusal, case.is_reducing, _figures(case), exits_at_market(case, limits))
+    case = RiskCase.of(proposal, view, limits)
+    refusal, reduces_account = next(_refusals(case, limits, rules, levels), None), case.is_reducing and _reduces_account(case)
+    return Assessment(refusal, case.is_reducing, reduces_account, _figures(case), exits_at_market(case, limits))
 
 
 def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = ()) -> tuple[RiskRefusal, ...]:
     """Every refusal, for a person who wants to know all that stands in the way."""
-    return tuple(_refusals(RiskCase.of(proposal, view), limits, RULES, levels))
+    return tuple(_refusals(RiskCase.of(proposal, view, limits), limits, RULES, levels))
 
 
 def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule], levels: Sequence[Level]) -> Iterator[RiskRefusal]:
@@ -127,7 +132,7 @@ def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule], levels:
         if (refusal := rule(case, limits)) is not None:
             yield refusal
     for table, view in levels:
-        seen = RiskCase.of(case.proposal, view)._replace(is_reducing=case.is_reducing)
+        seen = RiskCase.of(case.proposal, view, limits)._replace(is_reducing=case.is_reducing)
         for rule in met:
             if rule in TABLE_RULES and (refusal := rule(seen, table.limits)) is not None:
                 yield replace(refusal, message=f"{refusal.message} ({_limit_of(rule, case.proposal)} of {table.title})")
@@ -136,6 +141,11 @@ def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule], levels:
 def _limit_of(rule: Rule, proposal: Proposal) -> str:
     names = TABLE_RULES[rule]
     return names[0] if proposal.terms.side is Side.BUY else names[-1]
+
+
+def _reduces_account(case: RiskCase) -> bool:
+    view, units = case.view, case.proposal.units
+    return units is not None and units <= view.exposure.reducible_by(case.proposal.terms.side, view.agreed_quantity)
 
 
 def _figures(case: RiskCase) -> dict[str, str]:

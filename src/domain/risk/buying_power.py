@@ -45,7 +45,7 @@ def is_short(proposal: Proposal, view: RiskView, limits: RiskLimits) -> bool:
     """Whether the rule would refuse the order by the known figure if it had just been reported."""
     if (power := view.buying_power) is None:
         return False
-    case = RiskCase.of(proposal, view)
+    case = RiskCase.of(proposal, view, limits)
     needed = None if case.is_reducing else _needed(case)
     return needed is not None and _does_not_cover(power, needed, limits)
 

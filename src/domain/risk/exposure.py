@@ -87,10 +87,63 @@ class Exposure(NamedTuple):
 
     def reducible_by(self, side: Side, held: Decimal) -> Decimal:
         """Units of `held` that a new order of `side` surely only takes off, after all that open orders could take already."""
-        if not held or (held > 0) is (side is Side.BUY):
+        return Stake(held, self.buys.quantity, self.sells.quantity).reducible_by(side)
+
+
+class Stake(NamedTuple):
+    """What a strategy has of one instrument in its account, in units; of the whole account where positions are the account's."""
+
+    quantity: Decimal = ZERO
+    """Signed units held; negative is short."""
+    buys: Decimal = ZERO
+    """Open and in-doubt orders could still buy so many."""
+    sells: Decimal = ZERO
+
+    @property
+    def closing_side(self) -> Side | None:
+        """The side of an order that takes off what is held; None where nothing is."""
+        if not self.quantity:
+            return None
+        return Side.SELL if self.quantity > 0 else Side.BUY
+
+    def plus(self, side: Side, quantity: Decimal) -> Stake:
+        """With one more open order."""
+        if side is Side.BUY:
+            return self._replace(buys=_WIDE.add(self.buys, quantity))
+        return self._replace(sells=_WIDE.add(self.sells, quantity))
+
+    def minus(self, side: Side, quantity: Decimal) -> Stake:
+        """Without an open order that is counted."""
+        if side is Side.BUY:
+            return self._replace(buys=_WIDE.subtract(self.buys, quantity))
+        return self._replace(sells=_WIDE.subtract(self.sells, quantity))
+
+    def taken_by(self, side: Side) -> Decimal:
+        """Units that open and in-doubt orders of `side` could still take."""
+        return self.buys if side is Side.BUY else self.sells
+
+    def reducible_by(self, side: Side) -> Decimal:
+        """Units that a new order of `side` only takes off, after all that open orders could take already."""
+        if side is not self.closing_side:
             return ZERO
-        taken = self.sells if side is Side.SELL else self.buys
-        return max(abs(held) - taken.quantity, ZERO)
+        return max(_WIDE.subtract(abs(self.quantity), self.taken_by(side)), ZERO)
+
+
+def closable(own: Stake, account: Exposure, difference: Decimal | None, side: Side, *, may_be_short: bool) -> Decimal:
+    """Units that a new order of `side` surely only takes off what its strategy holds (`own`).
+
+    No more than it holds, less all that its open and in-doubt orders could still take. `difference`: the broker's quantity less the
+    account's as we have it; None where that is not known, and then nothing is sure. What the broker lacks may be this strategy's:
+    so no more than would be left of its own without that, or than the broker has beyond all that open orders could take, whichever
+    is more. Where short selling is not allowed, no more than the account holds either: another strategy may hold against this one.
+    """
+    if difference is None:
+        return ZERO
+    left, lacking = own.reducible_by(side), side.signed(difference)
+    if left and lacking > 0:
+        of_broker = account.reducible_by(side, _WIDE.add(account.quantity, difference))
+        left = max(_WIDE.subtract(left, lacking), min(left, of_broker), ZERO)
+    return left if may_be_short else min(left, account.reducible_by(side, account.quantity))
 
 
 def share_of(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.shares import shared_out
 from liveorder.domain.risk.exposure import dearest, with_trail, worst_price
-from liveorder.domain.values import ZERO, Side
+from liveorder.domain.values import EXACT, ZERO, Side, total
 
 
 class OpenExposure(NamedTuple):
@@ -21,6 +22,16 @@ class OpenExposure(NamedTuple):
     value: Decimal
     is_in_doubt: bool
     strategy_name: str
+    shares: tuple[tuple[str, Decimal], ...] = ()
+    """Of an order that trades for several strategies: units by strategy."""
+
+    @property
+    def parts(self) -> tuple[tuple[str, Decimal], ...]:
+        """Units by strategy, those of the order's own too."""
+        return self.shares or ((self.strategy_name, self.quantity),)
+
+    def units_of(self, strategy_name: str) -> Decimal:
+        return total(units for name, units in self.parts if name == strategy_name)
 
 
 def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replace: bool) -> OpenExposure | None:
@@ -38,9 +49,19 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         value = max((order.terms.notional or ZERO) - _spent(order), ZERO)
         units = abs(value / (price * order.intent.instrument.multiplier)) if price else ZERO
     intent = order.intent
-    return OpenExposure(
+    exposure = OpenExposure(
         intent.order_id, intent.instrument.key, intent.terms.side, units, value, order.is_in_doubt, intent.strategy_name
     )
+    return exposure._replace(shares=_shares(order, units)) if intent.shares else exposure
+
+
+def _shares(order: LiveOrder, units: Decimal) -> tuple[tuple[str, Decimal], ...]:
+    """Who shares in units that are not traded yet, in proportion; what is beyond the shares is the order's own."""
+    intent = order.intent
+    parts = shared_out(units, [share.quantity for share in intent.shares], intent.instrument.lot_size)
+    beyond = EXACT.subtract(units, total(parts))
+    shared = [(share.strategy_name, part) for share, part in zip(intent.shares, parts, strict=True)]
+    return (*shared, (intent.strategy_name, beyond)) if beyond else tuple(shared)
 
 
 def _worst_price_of(order: LiveOrder, last_price: Decimal | None) -> Decimal | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import ZERO, OrderRole, Side
+from liveorder.domain.values import ZERO, PositionEffect, Side
 
 
 def currency(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
@@ -40,7 +40,7 @@ def signal_score(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     Without a score only where none is required: an exit needs none, and neither does what a person orders (ADR 58).
     """
     terms, score = case.proposal.terms, case.proposal.terms.score
-    is_buy, is_exit = terms.side is Side.BUY, case.is_reducing or terms.role is not OrderRole.ENTRY
+    is_buy, is_exit = terms.side is Side.BUY, case.is_reducing or terms.is_exit
     if case.proposal.is_operators or (case.is_reducing and not limits.score_exits):
         return None
     if score is None:
@@ -74,13 +74,36 @@ def unreconciled_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | Non
 
 
 def short_selling(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
-    """Unless it is allowed, a SELL may not take the position below zero, should every open SELL fill and no open BUY."""
+    """Unless it is allowed, a SELL may take neither its strategy's position below zero nor the account's, should every open SELL
+    fill and no open BUY.
+    """
     if limits.allow_short_selling or case.proposal.terms.side is Side.BUY:
         return None
-    held = case.view.exposure.quantity - case.view.exposure.sells.quantity
+    own, account = case.view.own, case.view.exposure
+    of_own, of_account = own.quantity - own.sells, account.quantity - account.sells.quantity
+    held = min(of_own, of_account)
     left = held - (case.proposal.units or ZERO)
     if left >= 0 and case.proposal.units is not None:
         return None
-    symbol = case.proposal.instrument.symbol
-    message = f"{decimal_text(max(held, ZERO))} {symbol} can be sold; to sell short, set allow_short_selling"
+    symbol, sellable, whose = case.proposal.instrument.symbol, decimal_text(max(held, ZERO)), case.proposal.strategy_name
+    message = f"{sellable} {symbol} can be sold by {whose}; to sell short, set allow_short_selling"
+    if of_own > of_account:
+        message = f"{whose} has {decimal_text(of_own)} {symbol} to sell, the account {sellable}: another strategy is short of it"
+    elif of_own < of_account:
+        message = f"{message}. Of the account it is {decimal_text(of_account)}; `liveorder positions` shows which strategy holds it"
     return RiskRefusal("short_selling", message, decimal_text(left), "0")
+
+
+def beyond_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
+    """An order that says CLOSE takes nothing beyond zero, whatever short selling is allowed. What surely reduces is not asked."""
+    terms, own = case.proposal.terms, case.view.own
+    if terms.position_effect is not PositionEffect.CLOSE:
+        return None
+    symbol, whose = case.proposal.instrument.symbol, case.proposal.strategy_name
+    left = case.view.closable_by(terms.side, may_be_short=limits.allow_short_selling)
+    units = "an unknown number" if case.proposal.units is None else decimal_text(case.proposal.units)
+    message = (
+        f"CLOSE: {whose} has {decimal_text(own.quantity)} {symbol}, its open orders leave {decimal_text(left)} of it to close, and "
+        f"this is for {units}; close less, or give no size to close what is left"
+    )
+    return RiskRefusal("beyond_zero", message, units, decimal_text(left))

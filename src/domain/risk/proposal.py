@@ -12,9 +12,9 @@ from uuid import UUID
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
-from liveorder.domain.risk.exposure import Exposure, with_trail, worst_price
+from liveorder.domain.risk.exposure import Exposure, Stake, closable, with_trail, worst_price
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, Side
 
 
 class Proposal(NamedTuple):
@@ -95,11 +95,11 @@ class RiskView(NamedTuple):
     halt: str | None
     """What stops the account, for people; None: nothing."""
     exposure: Exposure
-    """This instrument's position and open orders."""
-    agreed_quantity: Decimal
-    """Signed units that our book and the broker's both have: our position, unless a reconciliation found them to differ."""
-    is_reconciled: bool
-    """Whether our position in this instrument is the broker's, as far as is known."""
+    """The account's position and open orders in this instrument."""
+    own: Stake
+    """What of them is the strategy's that orders; all of it where positions are the account's."""
+    difference: Decimal | None = ZERO
+    """The broker's quantity of this instrument less the account's as we have it; zero as far as is known, None: not known."""
     doubts: tuple[UUID, ...] = ()
     """Orders in this instrument of which a request may or may not have arrived."""
     last_alike: SentOrder | None = None
@@ -125,6 +125,23 @@ class RiskView(NamedTuple):
     buying_power: BuyingPower | None = None
     """The buying power for this instrument. None if the broker reports none in its currency."""
 
+    @property
+    def is_reconciled(self) -> bool:
+        """Whether our position in this instrument is the broker's, as far as is known."""
+        return self.difference == 0
+
+    @property
+    def agreed_quantity(self) -> Decimal:
+        """Signed units that our book and the broker's both have: the account's position, unless they were found to differ."""
+        ours = self.exposure.quantity
+        if self.difference is None or ours * (ours + self.difference) <= 0:
+            return ZERO
+        return min(ours, ours + self.difference, key=abs)
+
+    def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
+        """Units that a new order of `side` surely only takes off what its strategy holds: see `closable`."""
+        return closable(self.own, self.exposure, self.difference, side, may_be_short=may_be_short)
+
 
 @dataclass(frozen=True, slots=True)
 class RiskRefusal:
@@ -136,14 +153,14 @@ class RiskRefusal:
     limit: str | None = None
 
 
-def is_reducing(proposal: Proposal, view: RiskView) -> bool:
-    """Whether the order can only bring the position nearer to zero, whatever else happens.
+def is_reducing(proposal: Proposal, view: RiskView, *, may_be_short: bool = False) -> bool:
+    """Whether the order can only bring its strategy's position nearer to zero, whatever else happens.
 
-    Arithmetic decides and not the role, which is only a claim: the units must fit into what is held, by our book and by the
-    broker's, less all that open and in-doubt orders of the same side could still take. An unknown size proves nothing.
+    Arithmetic decides and not the role, which is only a claim: the units must fit into `RiskView.closable_by`. An unknown size
+    proves nothing.
     """
     units = proposal.units
-    return units is not None and ZERO < units <= view.exposure.reducible_by(proposal.terms.side, view.agreed_quantity)
+    return units is not None and ZERO < units <= view.closable_by(proposal.terms.side, may_be_short=may_be_short)
 
 
 class RiskCase(NamedTuple):
@@ -160,12 +177,13 @@ class RiskCase(NamedTuple):
     """The gross exposure with the order, likewise."""
 
     @classmethod
-    def of(cls, proposal: Proposal, view: RiskView) -> RiskCase:
+    def of(cls, proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskCase:
         value = proposal.value(view.last_price)
         after = view.exposure.plus(proposal.terms.side, proposal.units or ZERO, value or ZERO)
         own_value, own_gross = after.sums
         position_value, exposure = view.other_position_value + own_value, view.other_exposure + own_gross
-        return cls(proposal, view, is_reducing(proposal, view), value, position_value, exposure)
+        reduces = is_reducing(proposal, view, may_be_short=limits.allow_short_selling)
+        return cls(proposal, view, reduces, value, position_value, exposure)
 
 
 Rule: TypeAlias = Callable[[RiskCase, RiskLimits], RiskRefusal | None]

@@ -7,19 +7,20 @@ from datetime import timedelta
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import OrderRole
+from liveorder.domain.values import OrderRole, PositionEffect
 
 
 def likeness(terms: OrderTerms) -> str:
     """Orders of a strategy in one instrument are alike where this is the same: the side, and whether they open or close."""
-    return f"{terms.side}:CLOSE" if terms.role is not OrderRole.ENTRY else str(terms.side)
+    closes = terms.role is not OrderRole.ENTRY or terms.position_effect is PositionEffect.CLOSE
+    return f"{terms.side}:CLOSE" if closes else str(terms.side)
 
 
 def repeated(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Within the window of an order, none that is alike; once exactly the window has passed, the next may go. Never an exit."""
     window_seconds, last = limits.repeat_window_seconds, case.view.last_alike
     proposal, terms = case.proposal, case.proposal.terms
-    if window_seconds is None or last is None or terms.role is not OrderRole.ENTRY:
+    if window_seconds is None or last is None or terms.is_exit:
         return None
     passed, window = case.view.now - last.requested_at, timedelta(seconds=window_seconds)
     if passed >= window:

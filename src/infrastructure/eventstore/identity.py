@@ -12,13 +12,22 @@ from uuid import UUID
 from liveorder.application.ports.order_store import StoreIdentity
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.identifiers import KeyRing
+from liveorder.domain.position_owner import PositionOwner
 from liveorder.domain.trading_halt import EVERYTHING
-from liveorder.infrastructure.eventstore.database import Database, Row, Values, write_as_owner
+from liveorder.infrastructure.eventstore.database import Database, Row, Stamp, Values, write_as_owner
 from liveorder.infrastructure.eventstore.moments import text_of
-from liveorder.infrastructure.eventstore.schema import PLACE, PUT_HALT, PUT_OWN_CHECKPOINT, SCHEMA_VERSION
+from liveorder.infrastructure.eventstore.schema import (
+    CHECKPOINT,
+    PLACE,
+    POSITIONS,
+    PUT_CHECKPOINT,
+    PUT_HALT,
+    PUT_OWN_CHECKPOINT,
+    SCHEMA_VERSION,
+)
 from liveorder.infrastructure.eventstore.shapes import newer_version
 
-INSERT = """INSERT INTO store VALUES
+_INSERT = """INSERT INTO store VALUES
     (1, :store_id, :namespace, :default_account, :mode, :schema_version, :account_ids, :created_at,
     :key_version, '[]', :versions)"""
 _READ = """SELECT store_id, default_account, mode, account_ids, namespace, key_version, former_namespaces, written_versions
@@ -37,8 +46,9 @@ class Expectation:
     default_account: str
 
 
-def values_of(identity: StoreIdentity, created_at: datetime) -> Values:
-    return {
+def written(identity: StoreIdentity, created_at: datetime) -> Sequence[Stamp]:
+    """The statements that write the identity of a new store."""
+    values: Values = {
         "store_id": str(identity.store_id),
         "namespace": identity.keys.namespace,
         "default_account": identity.default_account,
@@ -49,6 +59,7 @@ def values_of(identity: StoreIdentity, created_at: datetime) -> Values:
         "key_version": identity.keys.key_version,
         "versions": json.dumps(identity.keys.written_versions),
     }
+    return [(_INSERT, values), (PUT_CHECKPOINT, {"name": POSITIONS, "value": identity.positions.value})]
 
 
 async def schema_version_of(database: Database) -> int:
@@ -65,7 +76,9 @@ async def read_identity(database: Database) -> StoreIdentity:
     row = _only(await database.fetch(_READ_OF_SCHEMA_1 if version == 1 else _READ))
     store_id, default_account, mode, account_ids, namespace, *keys = row
     ring = KeyRing(namespace, keys[0], tuple(json.loads(keys[1])), tuple(json.loads(keys[2]))) if keys else KeyRing(namespace)
-    return StoreIdentity(UUID(store_id), default_account, mode, version, tuple(json.loads(account_ids)), ring)
+    named = await database.fetch(CHECKPOINT, {"name": POSITIONS})
+    positions = PositionOwner(named[0][0]) if named else PositionOwner.ACCOUNT
+    return StoreIdentity(UUID(store_id), default_account, mode, version, tuple(json.loads(account_ids)), ring, positions)
 
 
 def _only(rows: Sequence[Row]) -> Row:
@@ -117,7 +130,7 @@ async def halt_if_elsewhere(database: Database, now: datetime, epoch: int) -> st
     The halt is stored before the new place is recorded, so that no crash in between loses it. Returns the place.
     """
     place = await database.place()
-    known = await database.fetch("SELECT value FROM checkpoints WHERE name=:name", {"name": PLACE})
+    known = await database.fetch(CHECKPOINT, {"name": PLACE})
     if known == [(place,)]:
         return place
     if known and known[0][0] != _as_remembered_before(place):

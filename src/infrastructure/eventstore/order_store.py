@@ -27,6 +27,7 @@ from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.default_account import STORE_STREAM, default_account
 from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.events import RecordedEvent
+from liveorder.domain.position_owner import position_owner
 from liveorder.domain.trading_halt import HaltReason, told_by
 from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.command_table import CommandTable
@@ -124,8 +125,12 @@ class DatabaseOrderStore:
         await self._reader.open(identity.schema_version)
         if is_writer and identity.schema_version < SCHEMA_VERSION:
             raise StoreRefused("this store was written by an earlier version of liveorder; `liveorder run` migrates it")
-        chosen = await self.stream(STORE_STREAM)
-        return replace(identity, default_account=default_account([item.event for item in chosen], identity.default_account))
+        chosen = [item.event for item in await self.stream(STORE_STREAM)]
+        return replace(
+            identity,
+            default_account=default_account(chosen, identity.default_account),
+            positions=position_owner(chosen, identity.positions),
+        )
 
     async def identify(self) -> StoreIdentity:
         identity = await self._identified(is_writer=True)

@@ -199,12 +199,13 @@ class PostgresSession:
         await self._connection.execute(append_function(self._address.schema_name))
 
 
-async def create_schema(address: StoreAddress, identity_statement: str, values: Values) -> None:
+async def create_schema(address: StoreAddress, identity: Sequence[Stamp]) -> None:
     """Create schema, tables and identity in one transaction. Raises `StoreRefused` if there is already a store."""
     with translated(address):
         async with await connect(address, read_only=False) as connection, connection.transaction():
             await _create_tables(connection, address)
-            await connection.execute(native(identity_statement), dict(values))
+            for statement, values in identity:
+                await connection.execute(native(statement), dict(values))
 
 
 async def schema_is_taken(address: StoreAddress) -> bool:

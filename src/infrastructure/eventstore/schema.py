@@ -110,6 +110,8 @@ ADVANCE_OWN_CHECKPOINT = """INSERT INTO checkpoints SELECT :name, :value FROM le
 """Advances a position. Writes nothing if it is not beyond the stored one."""
 PLACE = "place"
 """The checkpoint in which a store records its place."""
+POSITIONS = "positions"
+"""The checkpoint that says whose positions are, as of the store's creation; earlier releases wrote none."""
 
 
 def bookmark_of(application_name: str) -> str:

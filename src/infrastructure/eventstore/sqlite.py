@@ -214,7 +214,7 @@ def _carried_out(change: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("a change of a SQLite store must not wait")
 
 
-def create_file(path: Path, identity_statement: str, values: Values) -> None:
+def create_file(path: Path, identity: Sequence[Stamp]) -> None:
     """Create a complete store, or none. Raises `StoreRefused` if the file exists."""
     refuse_network_file_system(path)
     with _appearing(path) as draft:
@@ -224,7 +224,8 @@ def create_file(path: Path, identity_statement: str, values: Values) -> None:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             create_tables(connection, recorder)
-            connection.execute(identity_statement, dict(values))
+            for statement, values in identity:
+                connection.execute(statement, dict(values))
             connection.execute(schema.PUT_CHECKPOINT, {"name": schema.PLACE, "value": identity_of(draft)})
             connection.execute("COMMIT")
 

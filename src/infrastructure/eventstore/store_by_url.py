@@ -11,6 +11,7 @@ from liveorder.application.ports.order_store import StoreIdentity
 from liveorder.application.recording import domain_events
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.identifiers import KeyRing
+from liveorder.domain.position_owner import PositionOwner
 from liveorder.infrastructure.database_url import HOW_TO_WRITE, PostgresUrl, database_url
 from liveorder.infrastructure.eventstore import identity
 from liveorder.infrastructure.eventstore.database import Database
@@ -32,15 +33,16 @@ async def create_store(
     mode: str,
     account_ids: Sequence[str],
     store_id: UUID | None = None,
+    positions: PositionOwner = PositionOwner.STRATEGY,
 ) -> StoreIdentity:
     """Create a store. Raises `StoreRefused` if there is one already. `store_id` is random unless given."""
     keys = KeyRing(namespace)
-    stamped = StoreIdentity(store_id or uuid4(), default_account, mode, SCHEMA_VERSION, tuple(account_ids), keys)
-    values = identity.values_of(stamped, clock.now())
+    stamped = StoreIdentity(store_id or uuid4(), default_account, mode, SCHEMA_VERSION, tuple(account_ids), keys, positions)
+    statements = identity.written(stamped, clock.now())
     if _is_postgres(url):
-        await create_schema(address_of(url), identity.INSERT, values)
+        await create_schema(address_of(url), statements)
     else:
-        create_file(sqlite_path(url), identity.INSERT, values)
+        create_file(sqlite_path(url), statements)
     return stamped
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from liveorder.domain.errors import SettingsError
+from liveorder.domain.position_owner import PositionOwner
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Text
 from liveorder.domain.values import Product
@@ -71,6 +72,10 @@ class SettingsFields(BaseSettings):
     """Part of every signal's identity. Fixed when the store is created."""
     default_account: Text | None = None
     """Account for signals that name none; none: the first account. To change the store's: `liveorder store default-account`."""
+    positions: PositionOwner | None = None
+    """by_strategy: an order may close what its strategy holds; by_account: what the account holds. None: as the store has it, which
+    for a new one is by_strategy.
+    """
     default_exchange: Text | None = None
     """Exchange for signals that name none; none: the only exchange that has the symbol."""
     default_product: Product | None = None

@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.text import Text
 
-from liveorder.application.emergency.flatten import STRATEGY
 from liveorder.application.ports.order_store import LeaseState
 from liveorder.application.reporting.figures import plural
 from liveorder.application.reporting.read_models import Query
@@ -30,6 +29,7 @@ from liveorder.bootstrap import (
 from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.position import PositionSide
+from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.screen import screen, shown
 
@@ -132,12 +132,12 @@ def _second_orders(claims: Sequence[IdempotencyClaim]) -> list[Check]:
 def _nobodys(positions: Sequence[PositionView]) -> Iterator[Check]:
     """Open positions of no strategy that trades, with the transfers that mend them: first to whom they are held against."""
     for held in positions:
-        if held.strategy_name not in (ADOPTED, STRATEGY):
+        if held.strategy_name not in (ADOPTED, FLATTEN):
             continue
         where, left, transfers = (held.account_id, held.instrument, held.currency), held.quantity, []
         for other in positions:
             is_there = (other.account_id, other.instrument, other.currency) == where and other.side is not held.side
-            if is_there and left and other.strategy_name not in (ADOPTED, STRATEGY):
+            if is_there and left and other.strategy_name not in (ADOPTED, FLATTEN):
                 units = min(left, other.quantity)
                 transfers.append(_transfer(held, other.strategy_name, units))
                 left -= units

@@ -41,6 +41,7 @@ _GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
         "run": running.run,
         "submit": trading.with_a_signal(trading.submit),
         "validate": trading.with_a_signal(trading.validate),
+        "close": trading.close,
         "cancel": trading.cancel,
         "replace": trading.replace,
         "kill": stopping.kill,

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from liveorder.application.reporting.figures import NOTHING, moment, money, number, part, price, status
-from liveorder.application.reporting.projections.orders import notable_flags, order_type, why
+from liveorder.application.reporting.projections.orders import asked, notable_flags, order_type, why
 from liveorder.application.reporting.views import HistoryView, OrderView
 from liveorder.domain.instrument import coin_of
 from liveorder.domain.position_adjustment import PositionAdjusted
@@ -42,7 +42,9 @@ def print_order(order: OrderView, history: Sequence[HistoryView] = (), kept: Seq
 
 
 def _headline(order: OrderView) -> Text:
-    wanted = number(order.quantity) if order.quantity is not None else f"{number(order.notional)} {order.currency} of"
+    wanted = number(order.quantity)
+    if order.quantity is None:
+        wanted = "nothing of" if order.notional is None else f"{number(order.notional)} {order.currency} of"
     line = shown(f"{order.side.value} {wanted} {order.symbol} {order_type(order)}  ", "bold")
     return line.append_text(styled(status(order.status.value))).append_text(
         shown("".join(f"  [{flag}]" for flag in notable_flags(order)), "yellow")
@@ -86,6 +88,8 @@ def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
     yield "time in force", order.time_in_force.value + until + hours
     placed = " (placed elsewhere)" if order.protection is not None else " (not placed)"
     optional = {
+        "position effect": order.position_effect,
+        "asked for": asked(order),
         "product": order.product,
         "stop loss": order.stop_loss and price(order.stop_loss) + placed,
         "take profit": order.take_profit and price(order.take_profit) + placed,

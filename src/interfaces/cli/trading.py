@@ -10,13 +10,27 @@ from uuid import uuid4
 import typer
 
 from liveorder.application.engine.operator_commands import CommandKind
-from liveorder.application.reporting.views import VerdictView
+from liveorder.application.reporting.projections.orders import ORDERS
+from liveorder.application.reporting.views import OrderView, VerdictView
 from liveorder.bootstrap import Settings
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import OrderType, Side, TimeInForce
+from liveorder.domain.values import OrderType, PositionEffect, Side, TimeInForce
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, ask_about, code_for, show_order
-from liveorder.interfaces.cli.options import AnyId, AsJson, Config, Evidence, Patience, Store, a_number, quiet_settings_for
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from liveorder.interfaces.cli.options import (
+    AccountName,
+    AnyId,
+    AsJson,
+    Config,
+    Evidence,
+    Patience,
+    Store,
+    a_number,
+    quiet_settings_for,
+)
+from liveorder.interfaces.cli.screen import print_json, say
+from liveorder.interfaces.cli.tables import print_table
 from liveorder.interfaces.cli.verdict_page import code_for_verdict, print_verdict
 
 Quantity = Annotated[str | None, typer.Option("--quantity", metavar="NUMBER", help="Units.")]
@@ -36,6 +50,13 @@ def with_a_signal(act: Act) -> Callable[..., None]:
         symbol: Annotated[str | None, typer.Option("--symbol", help="What to trade.")] = None,
         side: Annotated[Side | None, typer.Option("--side", case_sensitive=False)] = None,
         quantity: Quantity = None,
+        position_effect: Annotated[
+            PositionEffect | None, typer.Option("--effect", case_sensitive=False, help="CLOSE never goes beyond zero.")
+        ] = None,
+        percent: Annotated[
+            str | None, typer.Option("--percent", metavar="NUMBER", help="Of what is held, or of the equity.")
+        ] = None,
+        target_quantity: Annotated[str | None, typer.Option("--target", metavar="NUMBER", help="Signed units to hold.")] = None,
         order_type: Annotated[
             OrderType | None, typer.Option("--type", case_sensitive=False, help="Default: as the prices say.")
         ] = None,
@@ -68,6 +89,34 @@ def validate(settings: Settings, signal: Signal, as_json: bool, timeout: float) 
     verdict = VerdictView.model_validate(ask(settings, CommandKind.VALIDATE, {"signal": signal.to_json()}, timeout))
     print_verdict(verdict, as_json=as_json)
     raise typer.Exit(code_for_verdict(verdict))
+
+
+def close(
+    symbol: Annotated[str | None, typer.Argument(metavar="SYMBOL", help="Of which symbol.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Whatever is held.")] = False,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="Only what this strategy holds.")] = None,
+    account: AccountName = None,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Close what strategies hold, at the market; each holding by one order, never beyond zero."""
+    if everything is (symbol is not None):
+        raise InvalidInput("SYMBOL", "what to close is not said once", "give either SYMBOL or --all")
+    wanted = {"symbol": symbol, "strategy_name": strategy, "account_id": account}
+    result = ask(quiet_settings_for(config, store), CommandKind.CLOSE, wanted, timeout)
+    orders = [OrderView.model_validate(order) for order in result["orders"]]
+    if as_json:
+        print_json(result)
+    else:
+        print_table("Closing orders", ORDERS.columns, orders, "")
+        for order in orders:
+            if order.error_message:
+                say(f"{order.symbol} of {order.strategy_name}: {order.error_message}", "yellow")
+        for failure in result["failures"]:
+            say(f"not closed: {failure}", "yellow")
+    raise typer.Exit(max((ExitCode.REFUSED if result["failures"] else ExitCode.OK, *map(code_for, orders))))
 
 
 def cancel(

@@ -16,10 +16,24 @@ def print_verdict(verdict: VerdictView, *, as_json: bool) -> None:
         print_json(verdict.to_dict())
         return
     console = screen()
-    amount = f"{verdict.quantity:f}" if verdict.quantity is not None else f"{verdict.notional:f} worth of"
-    console.print(shown(f"{verdict.side} {amount} {verdict.instrument} in {verdict.account_id}", "bold"))
+    console.print(
+        shown(f"{verdict.side} {_amount(verdict)} {verdict.instrument} in {verdict.account_id}{_effect(verdict)}", "bold")
+    )
+    for name, value in verdict.figures.items():
+        console.print(shown(f"  {name.replace('_', ' ')}: {value}", "dim"))
     console.print(shown("would be sent", "green") if verdict.is_approved else shown("would be refused", "bold red"))
     for refusal in verdict.refusals:
         console.print(shown(f"  {refusal.code}: {refusal.message}", "red"))
     for note in verdict.notes:
         console.print(shown(f"  {note}", "yellow"))
+
+
+def _amount(verdict: VerdictView) -> str:
+    if verdict.quantity is not None:
+        return f"{verdict.quantity:f}"
+    return "nothing of" if verdict.notional is None else f"{verdict.notional:f} worth of"
+
+
+def _effect(verdict: VerdictView) -> str:
+    effect = f", {verdict.position_effect}" if verdict.position_effect is not None else ""
+    return effect + (f" (asked: {verdict.asked})" if verdict.asked else "")

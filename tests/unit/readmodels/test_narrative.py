@@ -9,6 +9,7 @@ from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import events as ev
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
+from liveorder.domain.position_owner import PositionOwner, PositionOwnerChosen
 from liveorder.domain.trading_halt import AutoTradingSwitched, HaltReason, TradingHalted, TradingResumed
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.domain.values import AssetClass
@@ -139,6 +140,10 @@ def test_an_event_that_nobody_wrote_a_sentence_for_is_called_by_its_name() -> No
         (
             SignalRetried(order_id=ORDER_ID, dead_letter_position=7),
             f"A person had it sent after all: it became order {ORDER_ID}",
+        ),
+        (
+            PositionOwnerChosen(positions=PositionOwner.ACCOUNT),
+            "From here on an order may close what the whole account holds (positions = by_account)",
         ),
         (
             DefaultAccountChanged(account_id="U2", evidence="U1 is being closed"),

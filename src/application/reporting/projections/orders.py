@@ -75,6 +75,13 @@ def order_type(order: OrderView) -> str:
     return " ".join([order.order_type.value.replace("TRAILING_STOP", "TRAILING"), *parts])
 
 
+def asked(order: OrderView) -> str:
+    """What its signal asked for, where it came to another amount: ``percent 50``."""
+    names = ("asked_quantity", "asked_notional", "percent", "risk_percent", "target_quantity", "target_percent")
+    given = {name.removeprefix("asked_"): getattr(order, name) for name in names}
+    return ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in given.items() if value is not None)
+
+
 def why(order: OrderView) -> str:
     """Reason and message, for an order that did not go as it was asked."""
     return "; ".join(text for text in (order.reason, order.error_message) if text)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from pydantic import Field
 
 from liveorder.application.reporting.views.fields import Number, View
 from liveorder.domain.order.events import OrderRequested, Refused
-from liveorder.domain.values import Side
+from liveorder.domain.values import PositionEffect, Side
 
 
 class RefusalView(View):
@@ -27,12 +30,19 @@ class VerdictView(View):
     side: Side
     quantity: Number | None
     notional: Number | None
+    position_effect: PositionEffect | None = None
+    asked: str = ""
+    """What the signal asks for, where it comes to another amount."""
+    figures: Mapping[str, str] = Field(default_factory=dict)
+    """By which it was sized: what is held, what can be closed of it, equity."""
     is_approved: bool
     refusals: tuple[RefusalView, ...]
     notes: tuple[str, ...]
 
 
-def verdict_view(intent: OrderRequested, refusals: Sequence[Refused]) -> VerdictView:
+def verdict_view(
+    intent: OrderRequested, refusals: Sequence[Refused], figures: Mapping[str, str] = MappingProxyType({})
+) -> VerdictView:
     return VerdictView(
         signal_id=intent.signal_id,
         account_id=intent.account_id,
@@ -40,6 +50,9 @@ def verdict_view(intent: OrderRequested, refusals: Sequence[Refused]) -> Verdict
         side=intent.terms.side,
         quantity=intent.terms.quantity,
         notional=intent.terms.notional,
+        position_effect=intent.terms.position_effect,
+        asked=intent.terms.asked_note,
+        figures=figures,
         is_approved=not refusals,
         refusals=tuple(_refusal(refusal) for refusal in refusals),
         notes=(intent.terms.unattended_note,) if intent.terms.unattended else (),

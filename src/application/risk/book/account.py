@@ -153,9 +153,9 @@ class AccountBook:
 
     # --- positions -------------------------------------------------------------------------------------------------------------
 
-    def hold(self, key: str, row_key: str, state: str) -> None:
+    def hold(self, key: str, strategy_name: str, row_key: str, state: str) -> None:
         """The row of one of the positions in the instrument `key` is this now."""
-        self.holding(key, "").hold(row_key, state)
+        self.holding(key, "").hold(strategy_name, row_key, state)
         self._touched.add(key)
 
     def touch(self, key: str) -> None:

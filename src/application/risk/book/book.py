@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -24,9 +24,12 @@ from liveorder.domain.limit_tables import LimitTable
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, OrderRequested
 from liveorder.domain.position import Position
+from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_booking import HoldingKey
+from liveorder.domain.position_effect import Standing
+from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
-from liveorder.domain.risk import Exposure, OpenExposure, RiskView, SentOrder, likeness
+from liveorder.domain.risk import Exposure, OpenExposure, RiskView, SentOrder, Stake, likeness
 from liveorder.domain.values import ZERO
 
 
@@ -41,9 +44,14 @@ class RiskBook:
         self._prices: dict[str, Price] = {}
         self._accounts: dict[str, AccountBook] = {}
         self._absorbed: Sequence[LedgerRow] = ()
+        self._positions = PositionOwner.STRATEGY
         self.late: dict[tuple[str, str], None] = {}
         """Accounts, and keys of the rows, of positions that are to be read from the log: see `KeptHolding.is_late`."""
         self.some_is_late = asyncio.Event()
+
+    def judge_by(self, positions: PositionOwner) -> None:
+        """Whose positions orders may close; the strategies' own at first."""
+        self._positions = positions
 
     # --- following the log -------------------------------------------------------------------------------------------------
 
@@ -68,7 +76,7 @@ class RiskBook:
 
     def _hold(self, account: AccountBook, row: LedgerRow) -> None:
         key = holding_of(row.account_id, row.key)
-        account.hold(key.instrument, row.key, row.state)
+        account.hold(key.instrument, key.strategy_name, row.key, row.state)
         if is_late(row.state):
             self.late[row.account_id, row.key] = None
             self.some_is_late.set()
@@ -105,6 +113,12 @@ class RiskBook:
     def reserve(self, order: LiveOrder) -> None:
         """Count an order as it will be when it is durable, until `release`."""
         self._account(order.intent.account_id).reserve(order)
+
+    def expect(self, changes: Iterable[PositionChange], *, is_over: bool = False) -> None:
+        """These are about to be stored: no order may close what they take. `is_over`: they are booked, or come to nothing."""
+        for each in changes:
+            holding = self._account(each.account_id).holding(each.instrument.key, each.instrument.currency)
+            holding.change(each.strategy_name, each.quantity.copy_negate() if is_over else each.quantity)
 
     def release(self, order_id: UUID) -> None:
         """What is durable of the order counts again, if anything is. Releasing twice is releasing once."""
@@ -145,6 +159,7 @@ class RiskBook:
     def view(
         self,
         account_id: str,
+        strategy_name: str,
         instrument: Instrument,
         *,
         now: datetime,
@@ -160,7 +175,7 @@ class RiskBook:
         price_problem: str = "",
         answer_lag_seconds: float = 0.0,
     ) -> RiskView:
-        """The account now, for an order in `instrument`. `without` is the order that is being judged again: it does not count.
+        """The account now, for a strategy's order in `instrument`. `without` is the order that is judged again: it does not count.
 
         `price`: the newest one of a unit, marked first. `answer_lag_seconds`: the broker's figures of money can be so old.
         """
@@ -182,8 +197,8 @@ class RiskBook:
             auto_trading=auto_trading,
             halt=halt,
             exposure=_exposure(holding, judged),
-            agreed_quantity=_agreed(holding.exposure.quantity, holding.key, account.differences),
-            is_reconciled=holding.key not in account.differences,
+            own=self._own(holding, strategy_name, judged),
+            difference=account.differences.get(holding.key, ZERO),
             doubts=tuple(order_id for order_id in holding.doubts if order_id != without),
             trades_today=day.trades + len(account.unattempted) - (without in account.unattempted),
             open_orders=len(account.open) - (judged is not None),
@@ -206,6 +221,28 @@ class RiskBook:
         account = self._account(intent.account_id)
         return account.last_alike(intent.strategy_name, intent.instrument.key, likeness(intent.terms), without)
 
+    def _own(self, holding: InstrumentFigures, strategy_name: str, without: OpenExposure | None) -> Stake:
+        stake = holding.stake if (whose := self.whose(strategy_name)) is None else holding.stake_of(whose)
+        if without is None or without.instrument_key != holding.key:
+            return stake
+        return stake.minus(without.side, without.quantity if whose is None else without.units_of(whose))
+
+    def whose(self, strategy_name: str) -> str | None:
+        """The strategy whose holding its orders may close; None: the account's whole."""
+        return None if self._positions is PositionOwner.ACCOUNT or strategy_name == FLATTEN else strategy_name
+
+    def standing(self, account_id: str, strategy_name: str, instrument: Instrument, without: UUID | None = None) -> Standing:
+        """What a strategy has of the instrument now, `without` an order. Takes as long as it has open orders in it."""
+        account = self._account(account_id)
+        holding = account.holding(instrument.key, instrument.currency)
+        account.refresh()
+        whose, left_out = self.whose(strategy_name), None if without is None else account.open.get(without)
+        names = [*holding.orders] if whose is None else [whose]
+        orders = {order_id: order for each in names for order_id, order in holding.orders.get(each, {}).items()}
+        others = tuple(order for order_id, order in orders.items() if order_id != without)
+        own, difference = self._own(holding, strategy_name, left_out), account.differences.get(holding.key, ZERO)
+        return Standing(strategy_name, own, _exposure(holding, left_out), difference, others)
+
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""
         return self._account(account_id).fees_due.get(instrument_key)
@@ -220,6 +257,11 @@ class RiskBook:
     def selling(self, account_id: str, instrument_key: str) -> Decimal:
         """Units that open, in-doubt and reserved orders could still sell."""
         return self._account(account_id).selling(instrument_key)
+
+    def position_of(self, account_id: str, strategy_name: str, instrument: Instrument) -> Position | None:
+        """What orders of the strategy may close."""
+        holding, whose = self._account(account_id).holding(instrument.key, instrument.currency), self.whose(strategy_name)
+        return holding.position if whose is None else holding.position_of(whose)
 
     def positions(self, account_id: str) -> Mapping[str, Position]:
         """By instrument key, flat ones with their results too."""
@@ -257,14 +299,6 @@ def _exposure(holding: InstrumentFigures, without: OpenExposure | None) -> Expos
     if without is None or without.instrument_key != holding.key:
         return holding.exposure
     return holding.exposure.minus(without.side, without.quantity, without.value)
-
-
-def _agreed(ours: Decimal, key: str, differences: Mapping[str, Decimal | None]) -> Decimal:
-    """The nearer to zero of our position and the broker's; zero when they point apart or the broker's is not known."""
-    if key not in differences:
-        return ours
-    difference = differences[key]
-    return ZERO if difference is None else _nearer(ours, ours + difference)
 
 
 def _nearer(ours: Decimal, theirs: Decimal) -> Decimal:

@@ -1,0 +1,101 @@
+"""Closing what is held, because a person says so: each strategy's holding by an order of its own that says CLOSE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.position_register import PositionRegister
+from liveorder.application.ports.clock import Clock
+from liveorder.application.risk.book import RiskBook
+from liveorder.application.trading.execute_order import ExecuteOrder
+from liveorder.domain.errors import InvalidInput, LiveOrderError
+from liveorder.domain.identifiers import fingerprint
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.position_booking import HoldingKey
+from liveorder.domain.signal import Signal
+from liveorder.domain.values import PositionEffect
+
+
+@dataclass(slots=True)
+class ClosedPositions:
+    """The closing orders, refused ones too, and for people what no order could be made for, with the reason."""
+
+    orders: list[LiveOrder] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+class _Held(NamedTuple):
+    key: HoldingKey
+    quantity: Decimal
+    """Signed units."""
+
+
+class ClosePositions:
+    """One after another, so that what one order takes counts when the next is sized."""
+
+    def __init__(
+        self,
+        positions: PositionRegister,
+        gateways: Mapping[str, Gateway],
+        risk: RiskBook,
+        execute: ExecuteOrder,
+        clock: Clock,
+    ) -> None:
+        self._positions, self._gateways, self._risk = positions, gateways, risk
+        self._execute, self._clock = execute, clock
+
+    async def close(
+        self, name: str, operator: str, symbol: str | None, strategy_name: str | None = None, account_id: str | None = None
+    ) -> ClosedPositions:
+        """Close what is held of `symbol`, which is a symbol or the key of an instrument; None: everything. The same `name` again
+        gives the same orders.
+
+        Raises `InvalidInput` for an account that is not traded, and where nothing of it is held.
+        """
+        if account_id not in (None, *self._gateways):
+            raise InvalidInput("account", f"{account_id} is not traded here", f"name one of {', '.join(self._gateways)}")
+        accounts, closed = self._gateways if account_id is None else [account_id], ClosedPositions()
+        held = [each for each in self._held(accounts) if _fits(each.key, symbol, strategy_name)]
+        if not held:
+            whose = "" if strategy_name is None else f" by {strategy_name}"
+            what = "nothing is held" if symbol is None else f"{symbol} is not held"
+            raise InvalidInput("symbol", what + whose, "see `liveorder positions`")
+        for each in held:
+            await self._close(each, f"{name}-{fingerprint(each.key._asdict())[:16]}", operator, closed)
+        return closed
+
+    def _held(self, accounts: Iterable[str]) -> Iterator[_Held]:
+        """What strategies hold; where positions are the account's, those of them that are on its side."""
+        for account_id in accounts:
+            for instrument, account in self._risk.positions(account_id).items():
+                for key, own in self._risk.holdings(account_id, instrument).items():
+                    is_closed_by_it = self._risk.whose(key.strategy_name) is not None or own.quantity * account.quantity > 0
+                    if own.quantity and is_closed_by_it:
+                        yield _Held(key, own.quantity)
+
+    async def _close(self, held: _Held, signal_id: str, operator: str, closed: ClosedPositions) -> None:
+        key, is_of_account = held.key, self._risk.whose(held.key.strategy_name) is None
+        try:
+            instrument = await self._positions.instrument(key)
+            signal = Signal(
+                signal_id=signal_id,
+                account_id=key.account_id,
+                strategy_name=key.strategy_name,
+                symbol=instrument.symbol,
+                position_effect=PositionEffect.CLOSE,
+                quantity=abs(held.quantity) if is_of_account else None,
+                product=await self._positions.product(key),
+                timestamp=self._clock.now(),
+            )
+            closed.orders.append(await self._execute.execute(signal, operator=operator, instrument=instrument))
+        except LiveOrderError as error:
+            closed.failures.append(f"{key.account_id}: {key.instrument} of {key.strategy_name}: {error}")
+
+
+def _fits(key: HoldingKey, symbol: str | None, strategy_name: str | None) -> bool:
+    named = (None, key.instrument, key.instrument.split(":")[1])
+    return strategy_name in (None, key.strategy_name) and symbol in named

@@ -1,0 +1,355 @@
+"""What a signal opens or closes, and how much of it.
+
+What it closes is what its own strategy holds (`Standing`), never beyond zero, whatever short selling is allowed. Quantities are in
+units, exact until they are rounded toward zero to the lot; money is in the instrument's currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import ROUND_DOWN, Context, Decimal
+from typing import NamedTuple
+
+from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.risk import Exposure, OpenExposure, RiskRefusal, Stake, closable
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.signal import Signal
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, Side
+from liveorder.domain.wording import plain
+
+MAX_EQUITY_AGE_SECONDS = 60.0
+"""An order is sized by no older equity."""
+
+_HUNDRED = Decimal(100)
+_TOWARD_ZERO = Context(prec=28, rounding=ROUND_DOWN)
+"""What does not divide evenly must not be rounded up to the next lot."""
+
+
+class Standing(NamedTuple):
+    """What a strategy has of an instrument when its signal is sized, and what its account has."""
+
+    strategy_name: str
+    own: Stake = Stake()
+    account: Exposure = Exposure()
+    difference: Decimal | None = ZERO
+    """The broker's quantity less the account's as we have it; None: not known."""
+    orders: tuple[OpenExposure, ...] = ()
+    """The strategy's own open and in-doubt orders."""
+
+    def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
+        """See `closable`."""
+        return closable(self.own, self.account, self.difference, side, may_be_short=may_be_short)
+
+    @property
+    def expected(self) -> Decimal:
+        """Signed units once all that is open is filled."""
+        return EXACT.subtract(EXACT.add(self.own.quantity, self.own.buys), self.own.sells)
+
+    @property
+    def side_that_closes(self) -> Side:
+        """What is held; where nothing is, what open orders may open."""
+        return self.own.closing_side or (Side.BUY if self.own.sells and not self.own.buys else Side.SELL)
+
+    def named(self, side: Side) -> str:
+        """The ids of its open orders of this side."""
+        return ", ".join(str(order.order_id) for order in self.orders if order.side is side)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a signal is sized by."""
+
+    instrument: Instrument
+    price: Decimal | None
+    """At which it would trade, as far as is known."""
+    limits: RiskLimits
+    takes_notional: bool
+    """Whether the broker takes an amount of money in place of a quantity."""
+    standing: Standing
+    equity: Decimal | RiskRefusal | None = None
+    """Of the account, or why it is not known; None where the signal does not ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What a signal comes to: a quantity or an amount of money, or why it comes to nothing."""
+
+    side: Side
+    effect: PositionEffect | None
+    quantity: Decimal | None = None
+    notional: Decimal | None = None
+    problem: InvalidInput | None = None
+    refusal: RiskRefusal | None = None
+    figures: Mapping[str, str] = field(default_factory=dict)
+    """By which it was reckoned, for people."""
+
+
+def equity_of(account: BrokerAccount | None, currency: str, now: datetime) -> Decimal | RiskRefusal:
+    """The account's equity in `currency`, if its broker reported it within `MAX_EQUITY_AGE_SECONDS`."""
+    figure = None if account is None else account.equity
+    if figure is None:
+        return _no_equity("the broker reports no equity of the account", "none")
+    if figure.currency != currency:
+        return _no_equity(f"the account's equity is in {figure.currency}, the order in {currency}", figure.currency)
+    age_seconds = (now - figure.at).total_seconds()
+    if age_seconds > MAX_EQUITY_AGE_SECONDS:
+        return _no_equity(f"the account's equity is {age_seconds:.0f} s old", f"{age_seconds:.3f}")
+    if figure.amount <= 0:
+        return _no_equity(f"the account's equity is {plain(figure.amount)} {currency}", plain(figure.amount))
+    return figure.amount
+
+
+def _no_equity(why: str, measured: str) -> RiskRefusal:
+    remedy = "give quantity or notional, or set `equity` of the account"
+    return RiskRefusal("no_equity", f"{why}; {remedy}", measured, f"{MAX_EQUITY_AGE_SECONDS:g}")
+
+
+def side_for_price(signal: Signal, standing: Standing) -> Side:
+    """The side that the order will have, as far as that is known before there is a price."""
+    if signal.side is not None:
+        return signal.side
+    if signal.target_quantity is not None:
+        return Side.BUY if signal.target_quantity >= standing.expected else Side.SELL
+    if signal.target_percent is not None:
+        return Side.BUY if signal.target_percent >= 0 else Side.SELL
+    return standing.side_that_closes
+
+
+def depends_on_holdings(signal: Signal) -> bool:
+    """Whether what the signal amounts to may follow from what its strategy has."""
+    return signal.effect is not None or signal.quantity is None
+
+
+def effect_of(signal: Signal, own: Stake) -> PositionEffect | None:
+    """As the signal says. One that says neither an effect nor a size closes what is on its other side: what is held, or, of a
+    strategy that holds nothing, what its open orders may open.
+    """
+    if signal.effect is not None or signal.sizes or signal.side is None:
+        return signal.effect
+    if own.quantity:
+        return PositionEffect.CLOSE if signal.side is own.closing_side else None
+    return PositionEffect.CLOSE if own.taken_by(signal.side.opposite) else None
+
+
+def amount_of(signal: Signal, by: Basis) -> Amount:
+    """What the signal comes to now."""
+    if signal.has_target:
+        return _to_target(signal, by)
+    effect = effect_of(signal, by.standing.own)
+    side = signal.side or by.standing.side_that_closes
+    if effect is PositionEffect.CLOSE:
+        return _to_close(signal, side, by)
+    if effect is PositionEffect.OPEN and side is by.standing.own.closing_side:
+        return _refused(signal, side, effect, _reversal(side, by))
+    return _to_open(signal, side, effect, by)
+
+
+# --- what closes ---------------------------------------------------------------------------------------------------------------
+
+
+def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
+    own = by.standing.own
+    if refusal := _not_closed(side, by):
+        return _refused(signal, side, PositionEffect.CLOSE, refusal)
+    left = own.reducible_by(side)
+    most = by.standing.closable_by(side, may_be_short=by.limits.allow_short_selling) or left
+    """Where the broker may have nothing of it, the risk rules say so of the whole."""
+    wanted = _wanted(signal, most, by)
+    if wanted is None:
+        return Amount(side, PositionEffect.CLOSE, notional=signal.notional)
+    figures = {"held": plain(abs(own.quantity)), "closable": plain(most)}
+    wanted = min(wanted, most)
+    try:
+        quantity = by.instrument.round_quantity(wanted)
+    except InvalidInput:
+        what, lot = f"{plain(wanted)} {by.instrument.symbol}", plain(by.instrument.lot_size)
+        problem = InvalidInput("quantity", f"{what} is less than one lot of {lot}", "it stays as it is")
+        return Amount(side, PositionEffect.CLOSE, signal.quantity, signal.notional, problem, figures=figures)
+    if not signal.sizes and quantity != left:
+        figures["stays"] = plain(EXACT.subtract(left, quantity))
+    return Amount(side, PositionEffect.CLOSE, quantity, figures=figures)
+
+
+def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:
+    """Units that it asks to close; None for an amount of money while no price is known."""
+    if signal.percent is not None:
+        return _part(abs(by.standing.own.quantity), signal.percent)
+    if signal.notional is not None:
+        return _units_for(signal.notional, by)
+    return all_of_it if signal.quantity is None else signal.quantity
+
+
+def _not_closed(side: Side, by: Basis) -> RiskRefusal | None:
+    """Why an order of this side closes nothing."""
+    own, who, symbol = by.standing.own, by.standing.strategy_name, by.instrument.symbol
+    held = plain(abs(own.quantity))
+    if not own.quantity and (entering := own.taken_by(side.opposite)):
+        message = (
+            f"{who} holds no {symbol} yet: order {by.standing.named(side.opposite)} may still {side.opposite} {plain(entering)}; "
+            "cancel it, or send the exit again once it is filled"
+        )
+        return RiskRefusal("entry_is_open", message, "0", plain(entering))
+    if not own.quantity:
+        return RiskRefusal("nothing_to_close", f"{who} holds no {symbol}, and no order of it is open", "0", "more than 0")
+    if side is not own.closing_side:
+        way = "long" if own.quantity > 0 else "short"
+        message = f"{who} is {way} {held} {symbol}, and a {side} adds to it; to close it, {side.opposite}"
+        return RiskRefusal("close_would_add", message, side.value, side.opposite.value)
+    if not own.reducible_by(side):
+        taking = by.standing.named(side)
+        message = f"order {taking} can already {side} all {held} {symbol} that {who} holds; cancel it first, or let it fill"
+        return RiskRefusal("already_closing", message, plain(own.taken_by(side)), held)
+    return None
+
+
+# --- what opens ----------------------------------------------------------------------------------------------------------------
+
+
+def _to_open(signal: Signal, side: Side, effect: PositionEffect | None, by: Basis) -> Amount:
+    """Where short selling is not allowed, a sale for an amount of money is of no more than is held and no open order sells. Where
+    there is nothing of it, the risk rules say so.
+    """
+    if signal.quantity is not None:
+        return _rounded(Amount(side, effect, signal.quantity), signal.quantity, by)
+    if signal.risk_percent is not None:
+        return _by_risk(signal, side, effect, by)
+    budget, figures = signal.notional or by.limits.position_size, dict[str, str]()
+    if signal.percent is not None:
+        if not isinstance(by.equity, Decimal):
+            return _refused(signal, side, effect, by.equity)
+        budget, figures = _part(by.equity, signal.percent), {"equity": plain(by.equity)}
+    amount, units = Amount(side, effect, notional=budget, figures=figures), _units_for(budget, by)
+    if signal.notional is not None and side is Side.SELL and not by.limits.allow_short_selling and units is not None:
+        sale = _rounded(amount, min(units, EXACT.subtract(by.standing.own.quantity, by.standing.own.sells)), by)
+        if sale.problem is None:
+            return sale
+    if units is None or (signal.notional is not None and by.takes_notional):
+        return amount
+    return _rounded(amount, units, by)
+
+
+def _by_risk(signal: Signal, side: Side, effect: PositionEffect | None, by: Basis) -> Amount:
+    """So many that the way from the entry to `stop_loss` loses that part of the equity."""
+    if not isinstance(by.equity, Decimal):
+        return _refused(signal, side, effect, by.equity)
+    if by.price is None:
+        return _refused(signal, side, effect, _no_price(by, "limit_price or quantity"))
+    assert signal.stop_loss is not None
+    assert signal.risk_percent is not None
+    way, risked = abs(EXACT.subtract(by.price, signal.stop_loss)), _part(by.equity, signal.risk_percent)
+    if not way:
+        problem = InvalidInput("stop_loss", f"{plain(by.price)} is the price of the entry too", "give one that is away from it")
+        return Amount(side, effect, problem=problem)
+    of_one = EXACT.multiply(way, by.instrument.multiplier)
+    figures = {"equity": plain(by.equity), "risked": plain(risked), "risked_by_one": plain(of_one)}
+    return _rounded(Amount(side, effect, figures=figures), _TOWARD_ZERO.divide(risked, of_one), by)
+
+
+# --- targets -------------------------------------------------------------------------------------------------------------------
+
+
+def _to_target(signal: Signal, by: Basis) -> Amount:
+    """The order after which the target is held, once everything open is filled."""
+    standing = by.standing
+    target = _target(signal, by)
+    if isinstance(target, RiskRefusal):
+        return _refused(signal, side_for_price(signal, standing), None, target)
+    change = EXACT.subtract(target, standing.expected)
+    side = Side.BUY if change > 0 else Side.SELL if change < 0 else side_for_price(signal, standing)
+    figures = {"held": plain(standing.own.quantity), "expected": plain(standing.expected), "target": plain(target)}
+    reduces = side is standing.own.closing_side
+    amount = Amount(side, PositionEffect.CLOSE if reduces else PositionEffect.OPEN, figures=figures)
+    if refusal := _target_refused(signal, side, target, by):
+        return replace(amount, refusal=refusal)
+    units = abs(change)
+    if reduces:
+        units = min(units, standing.closable_by(side, may_be_short=by.limits.allow_short_selling) or units)
+    sized = _rounded(amount, units, by)
+    return sized if sized.problem is None else replace(amount, refusal=_at_target(target, by))
+
+
+def _target(signal: Signal, by: Basis) -> Decimal | RiskRefusal:
+    """Signed units; a part of the equity toward zero to the lot."""
+    if signal.target_quantity is not None:
+        return signal.target_quantity
+    assert signal.target_percent is not None
+    if not isinstance(by.equity, Decimal):
+        assert by.equity is not None
+        return by.equity
+    units = _units_for(_part(by.equity, abs(signal.target_percent)), by)
+    if units is None:
+        return _no_price(by, "limit_price or target_quantity")
+    try:
+        return by.instrument.round_quantity(units).copy_sign(signal.target_percent)
+    except InvalidInput:
+        return ZERO
+
+
+def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> RiskRefusal | None:
+    """Why the order that leads to the target is not sent now."""
+    standing, symbol, expected = by.standing, by.instrument.symbol, plain(by.standing.expected)
+    if doubtful := ", ".join(str(order.order_id) for order in standing.orders if order.is_in_doubt):
+        message = f"order {doubtful} in {symbol} is in doubt, so that the way to the target is not known; see `liveorder doubts`"
+        return RiskRefusal("in_doubt_symbol", message, expected, plain(target))
+    if target == standing.expected:
+        return _at_target(target, by)
+    if standing.own.quantity * target < 0 or standing.expected * target < 0:
+        return _reversal(side, by)
+    if signal.side not in (None, side):
+        message = f"side: from {expected} to {plain(target)} {symbol} leads a {side}; leave side out"
+        return RiskRefusal("target_side", message, str(signal.side), side.value)
+    if in_the_way := standing.own.taken_by(side.opposite):
+        message = f"order {standing.named(side.opposite)} may still {side.opposite} {plain(in_the_way)} {symbol}; cancel it first"
+        return RiskRefusal("opposite_orders", message, plain(in_the_way), "0")
+    return None
+
+
+def _at_target(target: Decimal, by: Basis) -> RiskRefusal:
+    expected, who, symbol = plain(by.standing.expected), by.standing.strategy_name, by.instrument.symbol
+    message = f"{who} has {expected} {symbol}, what is on order included: that is the target, to the lot, and nothing is to be done"
+    return RiskRefusal("at_target", message, expected, plain(target))
+
+
+# --- arithmetic ----------------------------------------------------------------------------------------------------------------
+
+
+def _reversal(side: Side, by: Basis) -> RiskRefusal:
+    expected, who, symbol = plain(by.standing.expected), by.standing.strategy_name, by.instrument.symbol
+    message = (
+        f"{who} has {expected} {symbol}, what is on order included, and a {side} would turn it round; "
+        "close it first (position_effect CLOSE), and open the other side once that is filled"
+    )
+    return RiskRefusal("reversal", message, expected, "0")
+
+
+def _no_price(by: Basis, remedy: str) -> RiskRefusal:
+    message = f"no price of {by.instrument.symbol} to size the order by; give {remedy}"
+    return RiskRefusal("no_fresh_price", message, "none", f"{by.limits.max_price_age_seconds:g}")
+
+
+def _refused(signal: Signal, side: Side, effect: PositionEffect | None, refusal: RiskRefusal | None) -> Amount:
+    """What was asked for, as it was."""
+    return Amount(side, effect, signal.quantity, signal.notional, refusal=refusal)
+
+
+def _rounded(amount: Amount, units: Decimal, by: Basis) -> Amount:
+    """The amount as so many units, toward zero to the lot; as it is where that is less than one lot."""
+    try:
+        return replace(amount, quantity=by.instrument.round_quantity(units), notional=None)
+    except InvalidInput as problem:
+        return replace(amount, problem=problem)
+
+
+def _part(whole: Decimal, percent: Decimal) -> Decimal:
+    return EXACT.divide(EXACT.multiply(whole, percent), _HUNDRED)
+
+
+def _units_for(budget: Decimal, by: Basis) -> Decimal | None:
+    """Units that an amount of money comes to, never rounded up; None where no price above zero is known."""
+    if by.price is None or by.price <= 0:
+        return None
+    return _TOWARD_ZERO.divide(budget, EXACT.multiply(by.price, by.instrument.multiplier))
