@@ -95,3 +95,14 @@ def forgets_what_is_closing(engine: Engine) -> None:
     risk: Any = engine.risk
     own = risk._own
     risk._own = lambda *asked: own(*asked)._replace(buys=ZERO, sells=ZERO)
+
+
+def forgets_what_waits(engine: Engine) -> None:
+    """Only the life in which an order began to wait looks whether it is still to wait."""
+    execute: Any = engine.execute
+    is_to_be_judged = execute.is_to_be_judged
+
+    def of_this_life(order: LiveOrder) -> bool:
+        return order.intent.session_id == execute._terms.session_id and bool(is_to_be_judged(order))
+
+    execute.is_to_be_judged = of_this_life

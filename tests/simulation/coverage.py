@@ -14,6 +14,7 @@ from tests.simulation.scenario import CommitFault
 Cell = tuple[str, str]
 
 STATES = (
+    "waiting",
     "PENDING",
     "UNACKNOWLEDGED",
     "SUBMITTED",
@@ -70,7 +71,9 @@ _OF_ONE_ORDER = (
 
 def states_of(order: LiveOrder) -> Iterator[str]:
     """All that is true of it."""
-    if order.status is OrderStatus.SUBMITTED and not order.is_at_broker:
+    if order.is_waiting:
+        yield "waiting"
+    elif order.status is OrderStatus.SUBMITTED and not order.is_at_broker:
         yield "UNACKNOWLEDGED"
     else:
         yield order.status.value
@@ -96,7 +99,7 @@ class Coverage:
 def unreachable(cell: Cell) -> str | None:
     """Why this fault can never meet an order in this state."""
     kind, state = cell
-    if kind in _OF_ONE_ORDER and state == "PENDING":
+    if kind in _OF_ONE_ORDER and state in ("waiting", "PENDING"):
         return "before it is stored as submitted nothing about an order is on the way, and after that it is not PENDING"
     if kind in _OF_REQUESTS and state in ("FILLED", "CANCELLED", "REJECTED"):
         return "nothing is asked of the broker about an order that is over"

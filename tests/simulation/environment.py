@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -45,7 +45,7 @@ from tests.simulation.coverage import Coverage
 from tests.simulation.faulty_store import FaultyDatabase, StoreFaults
 from tests.simulation.outside import DetachedFloor, Failures, Receiver, SignalFeed, TracedBroker, TracedJournal
 from tests.simulation.questions import Questions
-from tests.simulation.scenario import Scenario
+from tests.simulation.scenario import ClockJumped, Scenario
 from tests.simulation.simulated_processes import ProcessLoop, SimulatedProcess, current_process
 from tests.simulation.trace import Trace
 from tests.unit.readmodels.logs import MemoryViews
@@ -53,6 +53,8 @@ from tests.unit.readmodels.logs import MemoryViews
 NAMESPACE = "simulation"
 ACCOUNT = "SIM"
 CALENDAR = ExchangeCalendars()
+THE_OPEN = datetime(2025, 3, 10, 13, 30, tzinfo=UTC)
+"""Of New York on the day of `NOON`."""
 RETRY_START_SECONDS = 1.0
 
 
@@ -113,7 +115,8 @@ class ServiceLife:
 class Environment:
     def __init__(self, scenario: Scenario, path: Path, loop: ProcessLoop, defect: Defect = SOUND) -> None:
         self.scenario, self.path, self.loop, self._defect = scenario, path, loop, defect
-        self.clock, self.steady = JumpingClock(NOON), LoopClock(NOON)
+        begins = NOON if scenario.opens_after is None else THE_OPEN - timedelta(seconds=scenario.opens_after)
+        self.clock, self.steady = JumpingClock(begins), LoopClock(begins)
         self.trace, self.coverage = Trace(self.steady.monotonic), Coverage()
         self.violations: list[Violation] = []
         self.auditor = Auditor(path, self.trace, timedelta(seconds=scenario.call_timeout_seconds))
@@ -298,8 +301,15 @@ class Environment:
             self._violated("sent what must not be sent", objection)
         if verb == "cancel" or order is None or order.terms.passes_halt or life.service is None:
             return
+        if self._is_before_the_open() and not order.terms.reduces_only:
+            self._violated("sent before the open", f"{verb} of {order.intent.signal_id} at {self.clock.now()}")
         if (halt := life.service.engine.halts.now.stands_for(account_id)) is not None:
             self._violated("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}")
+
+    def _is_before_the_open(self) -> bool:
+        """A clock that was set back since may say so though it was open when the order was judged."""
+        has_jumped_back = any(isinstance(step, ClockJumped) and step.seconds < 0 for _, step in self.scenario.steps)
+        return self.scenario.opens_after is not None and not has_jumped_back and self.clock.now() < THE_OPEN
 
     def _violated(self, code: str, text: str) -> None:
         self.violations.append(Violation(code, text))

@@ -36,9 +36,9 @@ MAY_BE_SHORT = 0.7
 """In so many histories."""
 OF_EXITS = 0.5
 """So many histories at random begin with an order that is likely to fill, and many that are to close what it opens."""
-TARGETED, MASS_ENDINGS, SLOW = 0.25, 0.05, 0.05
-"""So many histories are of one order in a state that is rarely met otherwise, of many orders that end at once, and of a store that
-is slow all along; the others are random.
+TARGETED, MASS_ENDINGS, SLOW, BEFORE_THE_OPEN = 0.25, 0.05, 0.05, 0.1
+"""So many histories are of one order in a state that is rarely met otherwise, of many orders that end at once, of a store that is
+slow all along, and of orders that wait for the open; the others are random.
 """
 
 KEY_CLASSES = {
@@ -111,7 +111,7 @@ def generate(seed: int) -> s.Scenario:
         atomic_replace=True,
     )
     kind, call_timeout_seconds = chance.random(), chance.choice((3.0, 1.0))
-    target = targeted_faults.a_target(chance) if kind < TARGETED else None
+    target, opens_after = targeted_faults.a_target(chance) if kind < TARGETED else None, None
     if target is not None:
         venue = venue.model_copy(update=target.venue)
         steps = _targeted(chance, target)
@@ -119,6 +119,9 @@ def generate(seed: int) -> s.Scenario:
         steps = _mass_ending(chance)
     elif kind < TARGETED + MASS_ENDINGS + SLOW:
         steps, call_timeout_seconds = _slow_all_along(chance, accounts), HASTE_SECONDS
+    elif kind < TARGETED + MASS_ENDINGS + SLOW + BEFORE_THE_OPEN:
+        opens_after = chance.uniform(2.0, CHAOS_SECONDS)
+        steps = _at_random(chance, aims, accounts, hours="next_open")
     else:
         steps = _at_random(chance, aims, accounts)
     return s.Scenario(
@@ -132,11 +135,12 @@ def generate(seed: int) -> s.Scenario:
         max_signal_age_seconds=chance.choice((None, None, 20.0)),
         may_be_short=aims.random() < MAY_BE_SHORT,
         steps=tuple(enumerate(sorted(steps, key=lambda each: each.at))),
+        opens_after=opens_after,
     )
 
 
-def _at_random(chance: ScenarioRandom, aims: random.Random, accounts: Sequence[str]) -> Iterator[s.Step]:
-    signals = list(_signals(chance, accounts))
+def _at_random(chance: ScenarioRandom, aims: random.Random, accounts: Sequence[str], **whims: Any) -> Iterator[s.Step]:
+    signals = [signal | whims for signal in _signals(chance, accounts)]
     yield from _deliveries(chance, signals)
     moments = [*chance.busy]
     if aims.random() < OF_EXITS:

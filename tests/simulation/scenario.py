@@ -191,6 +191,8 @@ class Scenario:
     max_signal_age_seconds: float | None
     may_be_short: bool
     steps: tuple[tuple[int, Step], ...]
+    opens_after: float | None = None
+    """So many seconds after its beginning New York opens; None: it is open all along."""
 
     def only(self, numbers: frozenset[int]) -> Scenario:
         """The same with nothing but these steps."""

@@ -20,12 +20,13 @@ from tests.harness.defects import (
     asks_for_one_of_the_missing,
     books_what_sales_bring_as_paid,
     forgets_what_is_closing,
+    forgets_what_waits,
     prepares_each_attempt,
     sends_after_the_deadline,
 )
 from tests.simulation.generator import generate
 from tests.simulation.history import History, simulate
-from tests.simulation.scenario import Delivered, DeliveredTogether, Laid, Scenario, StoreSlow
+from tests.simulation.scenario import Delivered, DeliveredTogether, Killed, Laid, Scenario, Stopped, StoreSlow
 from tests.simulation.shrinking import report, shrunk
 from tests.simulation.targeted_faults import TARGET
 
@@ -118,6 +119,11 @@ def _closes_twice(scenario: Scenario) -> bool:
     return len(exits) > 2 and any('"opens"' in step.text for _, step in scenario.steps if isinstance(step, Delivered))
 
 
+def _restarts_before_the_open(scenario: Scenario) -> bool:
+    opens_after, is_patient = scenario.opens_after or 0.0, scenario.max_signal_age_seconds is None
+    return is_patient and any(isinstance(step, Killed | Stopped) and 2.0 < step.at < opens_after for _, step in scenario.steps)
+
+
 WRONG_FILLS = {"fills differ", "positions differ", "not reconciled"}
 WRONGLY_SENT = {"sent what must not be sent"}
 DEFECTS = {
@@ -133,6 +139,9 @@ DEFECTS = {
     ),
     "a sign error in the risk ledger": Exposed(Defect(engine=books_what_sales_bring_as_paid), {"two books"}),
     "what is closing is forgotten": Exposed(Defect(engine=forgets_what_is_closing), {"beyond zero"}, is_suspect=_closes_twice),
+    "an order that waited is forgotten by the next life": Exposed(
+        Defect(engine=forgets_what_waits), {"does not settle"}, is_suspect=_restarts_before_the_open
+    ),
     "each attempt has bytes of its own": Exposed(Defect(engine=prepares_each_attempt), WRONGLY_SENT),
 }
 
