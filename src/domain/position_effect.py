@@ -32,7 +32,8 @@ _TOWARD_ZERO = Context(prec=28, rounding=ROUND_DOWN)
 class Standing(NamedTuple):
     """What a strategy has of an instrument when its signal is sized, and what its account has."""
 
-    strategy_name: str
+    whose: str
+    """For people: the strategy, or the account where positions are that."""
     own: Stake = Stake()
     account: Exposure = Exposure()
     difference: Decimal | None = ZERO
@@ -185,7 +186,7 @@ def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:
 
 def _not_closed(side: Side, by: Basis) -> RiskRefusal | None:
     """Why an order of this side closes nothing."""
-    own, who, symbol = by.standing.own, by.standing.strategy_name, by.instrument.symbol
+    own, who, symbol = by.standing.own, by.standing.whose, by.instrument.symbol
     held = plain(abs(own.quantity))
     if not own.quantity and (entering := own.taken_by(side.opposite)):
         message = (
@@ -309,7 +310,7 @@ def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> R
 
 
 def _at_target(target: Decimal, by: Basis) -> RiskRefusal:
-    expected, who, symbol = plain(by.standing.expected), by.standing.strategy_name, by.instrument.symbol
+    expected, who, symbol = plain(by.standing.expected), by.standing.whose, by.instrument.symbol
     message = f"{who} has {expected} {symbol}, what is on order included: that is the target, to the lot, and nothing is to be done"
     return RiskRefusal("at_target", message, expected, plain(target))
 
@@ -318,7 +319,7 @@ def _at_target(target: Decimal, by: Basis) -> RiskRefusal:
 
 
 def _reversal(side: Side, by: Basis) -> RiskRefusal:
-    expected, who, symbol = plain(by.standing.expected), by.standing.strategy_name, by.instrument.symbol
+    expected, who, symbol = plain(by.standing.expected), by.standing.whose, by.instrument.symbol
     message = (
         f"{who} has {expected} {symbol}, what is on order included, and a {side} would turn it round; "
         "close it first (position_effect CLOSE), and open the other side once that is filled"

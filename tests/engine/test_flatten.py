@@ -132,7 +132,7 @@ async def test_an_order_is_cancelled_with_evidence_before_its_instrument_is_clos
     async with a_scene(tmp_path) as scene, trading(scene) as trader:
         for symbol in ("AAPL", "MSFT"):
             await enters(trader, "A", 10, symbol)
-            guard = {"order_type": "STOP", "stop_price": D(10), "role": OrderRole.STOP_LOSS, "side": "SELL"}
+            guard = {"order_type": "STOP", "stop_price": D(10), "role": OrderRole.STOP_LOSS, "side": "SELL", "strategy_name": "A"}
             await trader.engine.execute.execute(a_signal(f"guard {symbol}", symbol=symbol, quantity=D(10), **guard))
         before = len(scene.witness.calls)
         report = await flattened(trader)

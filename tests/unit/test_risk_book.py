@@ -526,6 +526,6 @@ def test_what_is_about_to_go_to_another_strategy_is_not_closed_by_the_giver_nor_
         PositionChange("U1", name, SPY, "TRANSFER", Decimal(units), Decimal(10), START) for name, units in (("A", -4), ("B", 4))
     ]
     account.book.expect(going)
-    assert (of("A", account).quantity, of("B", account).quantity, of("C", account).quantity) == (Decimal(6), Decimal(0), Decimal(0))
+    assert figures(of("A", account).quantity, of("B", account).quantity, of("C", account).quantity) == (6, 0, 0)
     account.book.expect(going, is_over=True)
-    assert (of("A", account).quantity, of("B", account).quantity) == (Decimal(10), Decimal(-3))
+    assert figures(of("A", account).quantity, of("B", account).quantity) == (10, -3)

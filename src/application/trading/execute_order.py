@@ -100,8 +100,8 @@ class Gathered:
     terms: SizingTerms
     origin: Origin
     equity: Decimal | RiskRefusal | None
-    shares: tuple[PositionShare, ...] = ()
-    without: UUID | None = None
+    shares: tuple[PositionShare, ...]
+    without: UUID | None
     """The order that it is already, which takes nothing of what its strategy has."""
 
     def sized(self, standing: Standing) -> SizedIntent:
@@ -216,8 +216,7 @@ class ExecuteOrder:
         try:
             gateway = self.gateway_for(signal)
             is_urgent = operator is not None and signal.effect is PositionEffect.CLOSE
-            gathered = await self._gathered(signal, gateway, published_at, instrument, is_urgent=is_urgent)
-            gathered = replace(gathered, shares=shares)
+            gathered = await self._gathered(signal, gateway, published_at, instrument, shares, is_urgent=is_urgent)
             sized = await self._sized(gathered)
         except UnusableSignal:
             if known := await self._known(signal, await self._orders.claims(known_by)):
@@ -263,6 +262,7 @@ class ExecuteOrder:
         gateway: Gateway,
         published_at: datetime | None = None,
         instrument: Instrument | None = None,
+        shares: tuple[PositionShare, ...] = (),
         *,
         is_urgent: bool = False,
         without: UUID | None = None,
@@ -286,7 +286,7 @@ class ExecuteOrder:
         limits = account.sizing_limits(signal.strategy_name, instrument)
         terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds)
         equity = await self._equity(gateway, instrument) if signal.needs_equity else None
-        return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, without=without)
+        return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, shares, without)
 
     async def _equity(self, gateway: Gateway, instrument: Instrument) -> Decimal | RiskRefusal:
         account = await self._figures.at_most(gateway.account_id, MAX_EQUITY_AGE_SECONDS, PATIENCE_SECONDS)
