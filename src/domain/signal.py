@@ -99,7 +99,7 @@ class Signal(BaseModel):
     limit_price: Number | None = None
     """The worst price that will do."""
     stop_price: Number | None = None
-    """At which the order becomes active."""
+    """At which the order becomes active. Refused where the market has passed it already; an exit then goes out at the market."""
     price: Number | None = None
     """At which the instrument stood at `timestamp`, to the sender's knowledge: taken where the broker tells no price. No limit."""
     trail_amount: Positive | None = None
@@ -144,7 +144,7 @@ class Signal(BaseModel):
     protection: Literal["external"] | None = None
     """`external`: somebody else places `stop_loss` and `take_profit` and links the orders; here all four are only kept."""
     score: Number | None = None
-    """How sure the strategy is, from -100 (sell) to 100 (buy)."""
+    """How sure the strategy is, from -100 (sell) to 100 (buy). Of an exit too it is judged, where it is given."""
     timestamp: Moment | None = None
     """When the strategy made the signal: its age counts from here."""
     valid_until: Moment | None = None

@@ -109,8 +109,10 @@ async def test_a_passed_stop_that_only_reduces_is_refused_where_the_settings_say
     refusing = LAX.model_copy(update={"passed_exit_stop": PassedExitStop.REFUSE})
     async with a_scene(tmp_path, limits=refusing) as scene, trading(scene) as trader:
         await trader.enters(10, signal_id="in", symbol="AAPL", side="BUY", quantity=10)
-        order = await trader.runner.execute(Signal(signal_id="stop", role="STOP_LOSS", **GUARD))
-        assert (order.status, await trader.refused_by(order)) == ("REJECTED", "stop_already_passed")
+        for role in ("STOP_LOSS", "ENTRY"):
+            order = await trader.runner.execute(Signal(signal_id=role, role=role, **GUARD))
+            assert (order.status, await trader.refused_by(order)) == ("REJECTED", "stop_already_passed")
+            assert (await trader.engine.orders.get(order.order_id)).terms.is_exit
         assert len(all_at_venue(scene)) == 1
 
 

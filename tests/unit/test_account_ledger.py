@@ -440,7 +440,8 @@ def test_of_orders_that_are_alike_the_newest_is_known_and_of_sessions_the_newest
     tally = tally_of(ledger)
     assert [tally.day(day).trades for day in days] == [0, 1, 1, 3]
     newest = SentOrder(UUID(int=3), START + timedelta(days=3))
-    assert tally.last == {"BUY": newest, "SELL": SentOrder(OTHER_ID, START)}
+    assert (tally.last_alike("BUY"), tally.last_alike("SELL")) == (newest, SentOrder(OTHER_ID, START))
+    assert tally.last_alike("SELL:CLOSE") is None
     assert Tally.from_json(tally.to_json()) == tally
 
 

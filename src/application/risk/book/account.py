@@ -148,7 +148,7 @@ class AccountBook:
             if order.requested_at is not None and order.intent.strategy_name == strategy_name and order.order_id != without
             if order.intent.instrument.key == key and likeness(order.terms) == alike
         ]
-        sent = self.tallies.of(strategy_name, key).last.get(alike)
+        sent = self.tallies.of(strategy_name, key).last_alike(alike)
         return max((each for each in (*found, sent) if each is not None), key=lambda each: each.requested_at, default=None)
 
     # --- positions -------------------------------------------------------------------------------------------------------------

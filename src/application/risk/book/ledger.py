@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
-from uuid import UUID
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk.book.entries import FEE_DUE, FEE_TAKEN, FILL, REBOOK, REBOOKED, TAKE_BACK, TRADE
@@ -32,7 +31,6 @@ from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position, shown
 from liveorder.domain.position_booking import NOTHING, Holding, netted
-from liveorder.domain.risk import SentOrder
 from liveorder.domain.values import ZERO
 
 RESULT_DECIMALS = 18
@@ -156,8 +154,8 @@ class AccountLedger:
         place, values = (entry.account_id, day_key(entry.key)), entry.values
         draft[place] = self._day(draft, place).with_trade()
         tally = (entry.account_id, tally_key(values["strategy_name"], values["instrument"]))
-        sent = SentOrder(UUID(values["order_id"]), datetime.fromisoformat(values["requested_at"]))
-        draft[tally] = self._tally(draft, tally).with_trade(date.fromisoformat(entry.key), values["likeness"], sent)
+        sent = values["likeness"], values["order_id"], values["requested_at"]
+        draft[tally] = self._tally(draft, tally).with_trade(entry.key, *sent)
 
     def _owe(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         place, values = (entry.account_id, fees_key(entry.key)), entry.values
@@ -242,12 +240,12 @@ class AccountLedger:
         if netted_now != counted.netted:
             result = shown(netted_now, RESULT_DECIMALS) - shown(counted.netted, RESULT_DECIMALS)
             results.append((OF_NO_STRATEGY, instrument.currency, result))
-        day, session = (instrument.account_id, day_key(counted.session)), date.fromisoformat(counted.session)
+        day = instrument.account_id, day_key(counted.session)
         for strategy_name, currency, result in results:
             draft[day] = self._day(draft, day).with_result(currency, result)
             if result:
                 tally = (instrument.account_id, tally_key(strategy_name, instrument.key))
-                draft[tally] = self._tally(draft, tally).with_result(session, currency, result)
+                draft[tally] = self._tally(draft, tally).with_result(counted.session, currency, result)
 
     def _netted(self, draft: dict[_Place, _Figure], instrument: _Instrument) -> Fraction:
         places = self._places[instrument]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.position_booking import HoldingKey
@@ -79,12 +80,16 @@ class SessionDay:
             return self
         return SessionDay(self.trades, {**self.realized_net, currency: self.realized_net.get(currency, ZERO) + change})
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"trades": self.trades, "realized_net": {key: decimal_text(value) for key, value in self.realized_net.items()}}
+
     def to_json(self) -> str:
-        return json.dumps(
-            {"trades": self.trades, "realized_net": {key: decimal_text(value) for key, value in self.realized_net.items()}}
-        )
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> SessionDay:
+        return cls(fields["trades"], {key: Decimal(value) for key, value in fields["realized_net"].items()})
 
     @classmethod
     def from_json(cls, text: str) -> SessionDay:
-        fields = json.loads(text)
-        return cls(fields["trades"], {key: Decimal(value) for key, value in fields["realized_net"].items()})
+        return cls.from_dict(json.loads(text))

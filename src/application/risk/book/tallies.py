@@ -14,12 +14,15 @@ from decimal import Decimal
 from functools import lru_cache
 from uuid import UUID
 
+import msgspec
+
 from liveorder.application.risk.book.rows import SessionDay
 from liveorder.domain.risk import SentOrder
 
 TALLY = "tally:"
 OF_NO_STRATEGY = ""
 """In place of a strategy: what the account earned because its strategies held against each other."""
+NO_TRADES = SessionDay()
 SESSIONS_KEPT = 3
 """The newest: exchanges whose dates differ meet in one strategy, each instrument keeps to the dates of its own."""
 
@@ -39,37 +42,43 @@ def tallied(key: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    days: Mapping[date, SessionDay] = field(default_factory=dict)
-    last: Mapping[str, SentOrder] = field(default_factory=dict)
-    """By `likeness`: the newest order."""
+    """Sessions, and what `last` says of an order, are texts: of most of them nobody ever asks."""
+
+    days: Mapping[str, SessionDay] = field(default_factory=dict)
+    last: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By `likeness`: id and time of the newest order."""
 
     def day(self, session: date) -> SessionDay:
-        return self.days.get(session, SessionDay())
+        return self.days.get(session.isoformat(), NO_TRADES)
 
-    def with_trade(self, session: date, likeness: str, sent: SentOrder) -> Tally:
-        known = self.last.get(likeness)
-        newest = sent if known is None or sent.requested_at >= known.requested_at else known
-        return Tally(self._with(session, self.day(session).with_trade()), {**self.last, likeness: newest})
+    def last_alike(self, alike: str) -> SentOrder | None:
+        if (known := self.last.get(alike)) is None:
+            return None
+        order_id, requested_at = known
+        return SentOrder(UUID(order_id), datetime.fromisoformat(requested_at))
 
-    def with_result(self, session: date, currency: str, change: Decimal) -> Tally:
-        return Tally(self._with(session, self.day(session).with_result(currency, change)), self.last)
+    def with_trade(self, session: str, alike: str, order_id: str, requested_at: str) -> Tally:
+        """`requested_at`: ISO-8601 in UTC."""
+        day = self.days.get(session, NO_TRADES).with_trade()
+        is_newest = alike not in self.last or requested_at >= self.last[alike][1]
+        return Tally(self._with(session, day), {**self.last, alike: (order_id, requested_at)} if is_newest else self.last)
 
-    def _with(self, session: date, day: SessionDay) -> Mapping[date, SessionDay]:
+    def with_result(self, session: str, currency: str, change: Decimal) -> Tally:
+        return Tally(self._with(session, self.days.get(session, NO_TRADES).with_result(currency, change)), self.last)
+
+    def _with(self, session: str, day: SessionDay) -> Mapping[str, SessionDay]:
         days = {**self.days, session: day}
-        return {each: days[each] for each in sorted(days)[-SESSIONS_KEPT:]}
+        return days if len(days) <= SESSIONS_KEPT else {each: days[each] for each in sorted(days)[-SESSIONS_KEPT:]}
 
     def to_json(self) -> str:
-        days = {session.isoformat(): json.loads(day.to_json()) for session, day in self.days.items()}
-        last = {likeness: [str(sent.order_id), sent.requested_at.isoformat()] for likeness, sent in self.last.items()}
-        return json.dumps({"days": days, "last": last})
+        days = {session: day.to_dict() for session, day in self.days.items()}
+        return msgspec.json.encode({"days": days, "last": self.last}).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Tally:
-        fields = json.loads(text)
-        return cls(
-            {date.fromisoformat(session): SessionDay.from_json(json.dumps(day)) for session, day in fields["days"].items()},
-            {name: SentOrder(UUID(order_id), datetime.fromisoformat(at)) for name, (order_id, at) in fields["last"].items()},
-        )
+        fields = msgspec.json.decode(text)
+        days = {session: SessionDay.from_dict(day) for session, day in fields["days"].items()}
+        return cls(days, {alike: (order_id, requested_at) for alike, (order_id, requested_at) in fields["last"].items()})
 
 
 class Tallies:
