@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,18 @@ async def test_it_counts_from_orders_before_the_setting_was_there(tmp_path: Path
         scene.limits = WINDOW
         async with scene.living() as engine:
             assert await code_of(scene, await engine.execute.execute(a_signal("two"))) == "repeated"
+
+
+async def test_the_window_of_an_order_that_waited_counts_from_when_it_was_sent(tmp_path: Path) -> None:
+    early = datetime(2025, 3, 10, 13, 20, tzinfo=UTC)
+    async with a_scene(tmp_path, start=early, limits=WINDOW) as scene, scene.living() as engine:
+        waiting = [await engine.execute.execute(a_signal(each, hours="next_open")) for each in ("one", "two")]
+        await asyncio.sleep(630)
+        orders = [await engine.orders.get(order.order_id) for order in waiting]
+        assert sorted([str(await code_of(scene, order)) for order in orders]) == ["None", "repeated"]
+        assert await code_of(scene, await engine.execute.execute(a_signal("three"))) == "repeated"
+        await asyncio.sleep(31)
+        assert (await engine.execute.execute(a_signal("four"))).is_sent
 
 
 async def test_a_refused_signal_is_no_order_to_repeat(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def traded(entry: LedgerEntry) -> tuple[str | None, ...]:
 def a_trade(session: date, account_id: str = "U1", **changes: str) -> LedgerEntry:
     """The first attempt of the usual order."""
     sent = {"strategy_name": "trend", "instrument": "ARCA:SPY", "likeness": "BUY", "order_id": str(ORDER_ID)}
-    return LedgerEntry(account_id, "trade", session.isoformat(), sent | {"requested_at": START.isoformat()} | changes)
+    return LedgerEntry(account_id, "trade", session.isoformat(), sent | {"at": START.isoformat()} | changes)
 
 
 def stored(ledger: AccountLedger, entries: Sequence[LedgerEntry]) -> dict[str, LedgerRow]:
@@ -98,7 +98,7 @@ CORN = Instrument(symbol="ZC", exchange="CBOT", multiplier=Decimal(50), price_ma
 
 def test_the_first_attempt_counts_to_the_session_that_its_event_names() -> None:
     entries = entries_between(None, order_of(SENT), TODAY)
-    assert entries == (a_trade(SESSION),)
+    assert entries == (a_trade(SESSION, at=seconds(1).isoformat()),)
 
 
 def test_a_second_attempt_is_no_second_trade() -> None:
@@ -434,9 +434,9 @@ def test_of_orders_that_are_alike_the_newest_is_known_and_of_sessions_the_newest
     days = [TODAY + timedelta(days=days) for days in range(4)]
     for number, day in enumerate(days):
         at = (START + timedelta(days=number)).isoformat()
-        stored(ledger, [a_trade(day, order_id=str(UUID(int=number)), requested_at=at)])
+        stored(ledger, [a_trade(day, order_id=str(UUID(int=number)), at=at)])
     stored(ledger, [a_trade(days[-1], likeness="SELL", order_id=str(OTHER_ID))])
-    stored(ledger, [a_trade(days[-1], order_id=str(UUID(int=77)), requested_at=START.isoformat())])
+    stored(ledger, [a_trade(days[-1], order_id=str(UUID(int=77)), at=START.isoformat())])
     tally = tally_of(ledger)
     assert [tally.day(day).trades for day in days] == [0, 1, 1, 3]
     newest = SentOrder(UUID(int=3), START + timedelta(days=3))

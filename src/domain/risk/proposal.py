@@ -74,7 +74,8 @@ class SentOrder(NamedTuple):
     """An order that was sent, or is about to be."""
 
     order_id: UUID
-    requested_at: datetime
+    at: datetime
+    """When its first attempt began, or before that when it was requested."""
 
 
 class RiskView(NamedTuple):

@@ -22,7 +22,7 @@ def repeated(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     proposal, terms = case.proposal, case.proposal.terms
     if window_seconds is None or last is None or terms.is_exit:
         return None
-    passed, window = case.view.now - last.requested_at, timedelta(seconds=window_seconds)
+    passed, window = case.view.now - last.at, timedelta(seconds=window_seconds)
     if passed >= window:
         return None
     age, left = f"{passed.total_seconds():.3f}", f"{(window - passed).total_seconds():.3f}"

@@ -143,13 +143,13 @@ class AccountBook:
     def last_alike(self, strategy_name: str, key: str, alike: str, without: UUID | None) -> SentOrder | None:
         """The newest order of the strategy in the instrument `key` with this likeness, whether it was sent or is about to be."""
         found = [
-            SentOrder(order.order_id, order.requested_at)
+            SentOrder(order.order_id, order.submitted_at or order.requested_at)
             for order, _ in (*self._tracked.values(), *self._reserved.values())
             if order.requested_at is not None and order.intent.strategy_name == strategy_name and order.order_id != without
             if order.intent.instrument.key == key and likeness(order.terms) == alike
         ]
         sent = self.tallies.of(strategy_name, key).last_alike(alike)
-        return max((each for each in (*found, sent) if each is not None), key=lambda each: each.requested_at, default=None)
+        return max((each for each in (*found, sent) if each is not None), key=lambda each: each.at, default=None)
 
     # --- positions -------------------------------------------------------------------------------------------------------------
 

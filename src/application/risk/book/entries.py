@@ -28,7 +28,7 @@ has.
 TAKE_BACK = "take_back"
 """Key: the position's. A fill as it was booked, which no longer counts, or counts in other words."""
 TRADE = "trade"
-"""Key: the session date. One more order was attempted in it: whose, of what, like which, and when it was requested."""
+"""Key: the session date. One more order was attempted in it: whose, of what, like which, and when."""
 FEE_DUE = "fee_due"
 """Key: the instrument's. A buy of which the broker may keep a part; negative figures where it was taken back."""
 FEE_TAKEN = "fee_taken"
@@ -63,13 +63,13 @@ def entries_between(
 
 
 def _sent(order: LiveOrder) -> dict[str, str]:
-    assert order.requested_at is not None
+    assert order.submitted_at is not None
     return {
         "strategy_name": order.intent.strategy_name,
         "instrument": order.intent.instrument.key,
         "likeness": likeness(order.terms),
         "order_id": str(order.order_id),
-        "requested_at": order.requested_at.isoformat(),
+        "at": order.submitted_at.isoformat(),
     }
 
 

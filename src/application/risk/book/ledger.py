@@ -154,7 +154,7 @@ class AccountLedger:
         place, values = (entry.account_id, day_key(entry.key)), entry.values
         draft[place] = self._day(draft, place).with_trade()
         tally = (entry.account_id, tally_key(values["strategy_name"], values["instrument"]))
-        sent = values["likeness"], values["order_id"], values["requested_at"]
+        sent = values["likeness"], values["order_id"], values["at"]
         draft[tally] = self._tally(draft, tally).with_trade(entry.key, *sent)
 
     def _owe(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:

@@ -54,14 +54,14 @@ class Tally:
     def last_alike(self, alike: str) -> SentOrder | None:
         if (known := self.last.get(alike)) is None:
             return None
-        order_id, requested_at = known
-        return SentOrder(UUID(order_id), datetime.fromisoformat(requested_at))
+        order_id, at = known
+        return SentOrder(UUID(order_id), datetime.fromisoformat(at))
 
-    def with_trade(self, session: str, alike: str, order_id: str, requested_at: str) -> Tally:
-        """`requested_at`: ISO-8601 in UTC."""
+    def with_trade(self, session: str, alike: str, order_id: str, at: str) -> Tally:
+        """`at`: ISO-8601 in UTC."""
         day = self.days.get(session, NO_TRADES).with_trade()
-        is_newest = alike not in self.last or requested_at >= self.last[alike][1]
-        return Tally(self._with(session, day), {**self.last, alike: (order_id, requested_at)} if is_newest else self.last)
+        is_newest = alike not in self.last or at >= self.last[alike][1]
+        return Tally(self._with(session, day), {**self.last, alike: (order_id, at)} if is_newest else self.last)
 
     def with_result(self, session: str, currency: str, change: Decimal) -> Tally:
         return Tally(self._with(session, self.days.get(session, NO_TRADES).with_result(currency, change)), self.last)
@@ -78,7 +78,7 @@ class Tally:
     def from_json(cls, text: str) -> Tally:
         fields = msgspec.json.decode(text)
         days = {session: SessionDay.from_dict(day) for session, day in fields["days"].items()}
-        return cls(days, {alike: (order_id, requested_at) for alike, (order_id, requested_at) in fields["last"].items()})
+        return cls(days, {alike: (order_id, at) for alike, (order_id, at) in fields["last"].items()})
 
 
 class Tallies:
