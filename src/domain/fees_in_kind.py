@@ -88,6 +88,20 @@ class FeesDue(Record):
             kept.append(each._replace(taken=EXACT.add(each.taken, part)))
         return self.but(bought=tuple(kept))
 
+    def moved(self, session: date, giver: str, taker: str, units: Decimal, held: Decimal) -> FeesDue:
+        """Of `held` units of the giver so many became the taker's: what may still be kept of them is kept of its own."""
+        kept: list[Bought] = []
+        for each in self._within(session):
+            if each.strategy_name != giver or not each.left:
+                kept.append(each)
+                continue
+            share = EXACT.divide(EXACT.multiply(each.left, min(units, held)), held)
+            most = min(share.quantize(UNIT_STEP, rounding=ROUND_UP, context=EXACT), each.left)
+            quantity = EXACT.divide(EXACT.multiply(each.quantity, most), each.left).quantize(UNIT_STEP, context=EXACT)
+            part = Bought(each.session, taker, quantity, EXACT.multiply(quantity, _average([each])), most)
+            kept += [each.plus(part._replace(quantity=-quantity, value=-part.value, most=-most)), part]
+        return self.but(bought=tuple(kept))
+
     def left(self, session: date, strategy_name: str | None = None) -> Decimal:
         """Units that may still be taken; of what one strategy bought, where it is named."""
         return total(each.left for each in self._within(session) if strategy_name in (None, each.strategy_name))

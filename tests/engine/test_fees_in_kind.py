@@ -19,6 +19,7 @@ from liveorder.application.ports.broker import Absence, BrokerPosition
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.risk.book import SessionDay
 from liveorder.domain.errors import BrokerConnectionError, BrokerTimeoutError
+from liveorder.domain.fees_in_kind import Bought
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Approved
@@ -116,6 +117,24 @@ async def agree(scene: Scene, engine: Engine) -> None:
     assert (position.quantity, signed) == (held_at_venue(scene), held_at_venue(scene))
     assert position.commission == sum((row.commission for row in rows), D(0)) == sum((day.commission for day in days), D(0))
     assert (await reconciled(engine)).differences == ()
+
+
+async def test_what_is_transferred_takes_the_fee_with_it_that_may_still_be_kept(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, TAKES) as scene, scene.living() as engine:
+        await traded(engine, "BUY", 4)
+        await engine.transfer.transfer(ACCOUNT, ETH, "default", "carry", D(3), "ours", "person:ann")
+        assert [(lot.strategy_name, lot.left) for lot in due(engine)] == [("default", D("0.0025")), ("carry", D("0.0075"))]
+        await settled(scene, engine)
+        held = {key.strategy_name: position for key, position in engine.risk.holdings(ACCOUNT, ETH).items()}
+        assert [(name, position.quantity) for name, position in held.items()] == [("default", D("0.9975")), ("carry", D("2.9925"))]
+        assert [lot.left for lot in due(engine)] == [0, 0]
+        await agree(scene, engine)
+
+
+def due(engine: Engine) -> tuple[Bought, ...]:
+    found = engine.risk.fees_due(ACCOUNT, ETH)
+    assert found is not None
+    return found.bought
 
 
 # --- buy, sell, buy again ----------------------------------------------------------------------------------------------------

@@ -163,3 +163,26 @@ def test_only_what_may_be_due_explains_what_the_broker_lacks(missing: str, expec
 
 def test_a_fee_of_what_was_bought_long_ago_explains_nothing() -> None:
     assert not due(bought("0.1")).explains(D("0.00025"), MONDAY + SETTLED_WITHIN + timedelta(days=1))
+
+
+@given(
+    st.lists(st.tuples(st.decimals("0.0001", "5", places=4), st.sampled_from(["trend", "carry"])), min_size=1, max_size=5),
+    st.decimals("0.0001", "9", places=4),
+    st.decimals("0", "1", places=2),
+)
+def test_what_is_still_due_goes_with_the_units_and_none_of_it_is_lost(
+    fills: list[tuple[Decimal, str]], units: Decimal, taken: Decimal
+) -> None:
+    before = due(*(bought(f"{quantity}", strategy=name) for quantity, name in fills))
+    before = before.with_fee(MONDAY, "trend", before.left(MONDAY) * taken)
+    held = sum((quantity for quantity, name in fills if name == "trend"), D(0))
+    if not held:
+        return
+    after = before.moved(MONDAY, "trend", "carry", units, held)
+    assert after.left(MONDAY) == before.left(MONDAY)
+    assert sum(lot.value for lot in after.bought) == sum(lot.value for lot in before.bought)
+    of_giver = sum((lot.left for lot in after.bought if lot.strategy_name == "trend"), D(0))
+    was = sum((lot.left for lot in before.bought if lot.strategy_name == "trend"), D(0))
+    wanted = was * max(held - units, D(0)) / held
+    assert 0 <= wanted - of_giver <= UNIT_STEP * len(fills)
+    assert not after.left(MONDAY) or sum(share.units for share in after.shares(after.left(MONDAY), MONDAY)) == after.left(MONDAY)

@@ -16,7 +16,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import OrderRequested, decimal_text
 from liveorder.domain.order.executions import BookedExecution, Executions
 from liveorder.domain.order.shares import OwnExecution, own_executions
-from liveorder.domain.position_adjustment import PositionChange, PositionEvent
+from liveorder.domain.position_adjustment import PositionChange, PositionEvent, PositionTransferred
 from liveorder.domain.position_booking import Owner, holding_key
 from liveorder.domain.risk import likeness
 from liveorder.domain.values import ZERO, Side, total
@@ -33,6 +33,8 @@ FEE_DUE = "fee_due"
 """Key: the instrument's. A buy of which the broker may keep a part; negative figures where it was taken back."""
 FEE_TAKEN = "fee_taken"
 """Key: the instrument's. So much of that was kept; what it does to the position is another entry."""
+FEE_MOVED = "fee_moved"
+"""Key: the instrument's. Units of which a fee may still be kept become another strategy's; before what it does to the positions."""
 REBOOK = "rebook"
 """Key: the position's. All of it as the log has it up to the place `read_to`, in place of what is kept, unless that is newer."""
 REBOOKED = "rebooked"
@@ -144,7 +146,17 @@ def _terms(owner: Owner) -> dict[str, str]:
 
 def entries_of(event: PositionEvent, session_date: date, told_at: datetime, place: int = 0) -> tuple[LedgerEntry, ...]:
     """What it does to the account's figures, without a trade: what is realised, and a fee in kind, count to the session."""
-    return tuple(entry for change in event.changes() for entry in _changed(change, session_date, told_at, place))
+    changed = tuple(entry for change in event.changes() for entry in _changed(change, session_date, told_at, place))
+    if not isinstance(event, PositionTransferred) or event.instrument.coin is None:
+        return changed
+    moved = {
+        "session": session_date.isoformat(),
+        "from": event.from_strategy,
+        "to": event.to_strategy,
+        "units": decimal_text(event.quantity),
+        "giver": changed[0].key,
+    }
+    return (LedgerEntry(event.account_id, FEE_MOVED, event.instrument.key, moved, place), *changed)
 
 
 def _changed(change: PositionChange, session_date: date, told_at: datetime, place: int) -> Iterator[LedgerEntry]:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
-from liveorder.application.risk.book.entries import FEE_DUE, FEE_TAKEN, FILL, REBOOK, REBOOKED, TAKE_BACK, TRADE
+from liveorder.application.risk.book.entries import FEE_DUE, FEE_MOVED, FEE_TAKEN, FILL, REBOOK, REBOOKED, TAKE_BACK, TRADE
 from liveorder.application.risk.book.kept_fills import A_WEEK, Keeping, KeptFill, KeptHolding
 from liveorder.application.risk.book.rows import (
     DAY,
@@ -79,6 +79,7 @@ class AccountLedger:
             TRADE: self._count,
             FEE_DUE: self._owe,
             FEE_TAKEN: self._settle,
+            FEE_MOVED: self._move_fee,
         }
 
     # --- a `Ledger` ------------------------------------------------------------------------------------------------------------
@@ -170,6 +171,14 @@ class AccountLedger:
         if isinstance(due, FeesDue):
             session, units = date.fromisoformat(values["session"]), Decimal(values["units"])
             draft[place] = due.with_fee(session, values["strategy_name"], units)
+
+    def _move_fee(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        place, values = (entry.account_id, fees_key(entry.key)), entry.values
+        due, giver = self._figure(draft, place), self._figure(draft, (entry.account_id, values["giver"]))
+        held = giver.now.position.quantity if isinstance(giver, KeptHolding) else ZERO
+        if isinstance(due, FeesDue) and held > 0:
+            session, units = date.fromisoformat(values["session"]), Decimal(values["units"])
+            draft[place] = due.moved(session, values["from"], values["to"], max(units, ZERO), held)
 
     # --- positions -------------------------------------------------------------------------------------------------------------
 
