@@ -57,21 +57,24 @@ def closing_of(
     own: Mapping[str, Decimal],
     parts: Sequence[HeldPart],
     *,
-    buying: Decimal,
-    selling: Decimal,
+    buying: Mapping[str, Decimal],
+    selling: Mapping[str, Decimal],
     usual: Product | None,
     lot_size: Decimal,
 ) -> Closing:
     """The orders that close what is ours of what the broker holds.
 
-    `own`: signed units by strategy. `buying`, `selling`: units that open and in-doubt orders could still trade. Of all parts on one
-    side together no more is closed than our book has and no open order could take, and of each part no more than it holds. Our
-    positions are not known by product, so our `usual` product comes first and a person's delivered shares last.
+    `own`: signed units by strategy. `buying`, `selling`: units that open and in-doubt orders of each could still trade. Of all
+    parts on one side together no more is closed than our book has and no open order could take, of each part no more than it holds,
+    and of a strategy's no more than its own orders leave. Our positions are not known by product, so our `usual` product comes
+    first and a person's delivered shares last.
     """
     ours, orders, kept = total(own.values()), [], []
     for side in (Side.SELL, Side.BUY):
-        taken = selling if side is Side.SELL else buying
-        mine = {name: units.copy_abs() for name, units in own.items() if (units > 0) is (side is Side.SELL) and units}
+        open_orders = selling if side is Side.SELL else buying
+        taken = total(open_orders.values())
+        held_so = {name: units.copy_abs() for name, units in own.items() if units and (units > 0) is (side is Side.SELL)}
+        mine = {name: max(EXACT.subtract(units, open_orders.get(name, ZERO)), ZERO) for name, units in held_so.items()}
         held = [part for part in parts if part.quantity and (part.quantity > 0) is (side is Side.SELL)]
         of_all = _closable(ours, total(part.quantity for part in held), taken)
         for part in sorted(held, key=lambda part: _turn(part, usual)):

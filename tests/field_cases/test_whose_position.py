@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.scenes import LAX, a_scene
-from tests.field_cases.evidence import sent_keys
+from tests.field_cases.evidence import all_at_venue, sent_keys
 from tests.field_cases.trading import AAPL, Books, Held, Trader, agreed, trading
 
 TEN = Decimal(10)
@@ -74,3 +74,18 @@ async def test_where_short_selling_is_allowed_a_strategy_may_be_short_of_what_an
         assert await trader.books(AAPL) == Books(Decimal(0), Held(), rows)
         assert await goes(trader, "A out", "A", "SELL", quantity=10) == "FILLED"
         assert await trader.books(AAPL) == Books(-TEN, Held(-TEN, Decimal(200)), rows | {"A": Held()})
+
+
+async def test_a_kill_that_closes_leaves_no_row_open_while_the_broker_is_flat(tmp_path: Path) -> None:
+    """Case 39 (openalgo#1116, go-trader#512): the rows stayed LONG, `flatten` was SHORT, realised 0, and FLAT was said."""
+    limits = LAX.model_copy(update={"allow_short_selling": True})
+    async with a_scene(tmp_path, limits=limits) as scene, trading(scene) as trader:
+        for strategy in ("A", "B"):
+            await enters(trader, strategy)
+        await scene.control.post_price(AAPL, Decimal(240))
+        assert await goes(trader, "C in", "C", "SELL", quantity=5) == "FILLED"
+        await scene.control.post_price(AAPL, Decimal(230))
+        assert (await trader.runner.kill("enough", flatten=True)).is_flat
+        rows = {"A": Held(realized=Decimal(300)), "B": Held(realized=Decimal(300)), "C": Held(realized=Decimal(50))}
+        assert await trader.books(AAPL) == Books(Decimal(0), Held(realized=Decimal(650)), rows)
+        assert sorted(order["side"] for order in all_at_venue(scene)) == ["BUY", "BUY", "SELL", "SELL"]

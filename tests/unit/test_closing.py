@@ -15,7 +15,7 @@ D = Decimal
 
 
 def closing(own: Mapping[str, int | str], held: Mapping[Product | None, int | str], **more: Any) -> Closing:
-    usual = {"buying": D(0), "selling": D(0), "usual": None, "lot_size": D(1)}
+    usual: dict[str, Any] = {"buying": {}, "selling": {}, "usual": None, "lot_size": D(1)}
     parts = [HeldPart(product, D(quantity)) for product, quantity in held.items()]
     return closing_of({name: D(units) for name, units in own.items()}, parts, **usual | more)
 
@@ -59,8 +59,8 @@ def test_what_is_kept_says_why(own: dict[str, int | str], held: int | str, kept:
 
 
 def test_what_open_and_doubtful_orders_could_take_is_left_to_them() -> None:
-    found = closing({"a": 10}, {None: 10}, selling=D(4), buying=D(3))
-    assert orders(found) == [(None, Side.SELL, 6, {"a": 6})]
+    found = closing({"a": 10, "b": 5}, {None: 15}, selling={"a": D(3), "flatten": D(1)}, buying={"b": D(3)})
+    assert orders(found) == [(None, Side.SELL, 11, {"a": 7, "b": 4})]
     assert found.kept[0].quantity == 4
     assert "in-doubt orders" in found.kept[0].reason
 

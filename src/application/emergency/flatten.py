@@ -149,8 +149,8 @@ class Flatten:
         plan = closing_of(
             self._own(account_id, holding_key(Whose(account_id, FLATTEN, instrument))),
             [HeldPart(part.product, part.quantity) for part in parts],
-            buying=self._risk.buying(account_id, instrument.key),
-            selling=self._risk.selling(account_id, instrument.key),
+            buying=self._open(account_id, instrument.key, Side.BUY),
+            selling=self._open(account_id, instrument.key, Side.SELL),
             usual=gateway.terms.default_product,
             lot_size=instrument.lot_size,
         )
@@ -168,6 +168,14 @@ class Flatten:
         ]
         closing.orders += [order for order in sent if order.status is not OrderStatus.REJECTED]
         return sent
+
+    def _open(self, account_id: str, key: str, side: Side) -> dict[str, Decimal]:
+        """Units that open and in-doubt orders of each strategy could still trade."""
+        units: defaultdict[str, list[Decimal]] = defaultdict(list)
+        for order in self._risk.open_orders(account_id):
+            if (order.instrument_key, order.side) == (key, side):
+                units[order.strategy_name].append(order.quantity)
+        return {name: total(each) for name, each in units.items()}
 
     def _own(self, account_id: str, contract: HoldingKey) -> dict[str, Decimal]:
         """Signed units of the contract by strategy; those that hold none are left out."""

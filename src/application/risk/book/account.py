@@ -190,9 +190,6 @@ class AccountBook:
             return {}
         return {holding_of(self._account_id, row_key): held for row_key, held in self._holdings[key].parts().items()}
 
-    def buying(self, key: str) -> Decimal:
-        return self._holdings[key].exposure.buys.quantity if key in self._holdings else ZERO
-
     def selling(self, key: str) -> Decimal:
         return self._holdings[key].exposure.sells.quantity if key in self._holdings else ZERO
 

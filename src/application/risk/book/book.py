@@ -250,10 +250,6 @@ class RiskBook:
     def position(self, account_id: str, instrument_key: str) -> Position | None:
         return self._account(account_id).position(instrument_key)
 
-    def buying(self, account_id: str, instrument_key: str) -> Decimal:
-        """Units that open, in-doubt and reserved orders could still buy."""
-        return self._account(account_id).buying(instrument_key)
-
     def selling(self, account_id: str, instrument_key: str) -> Decimal:
         """Units that open, in-doubt and reserved orders could still sell."""
         return self._account(account_id).selling(instrument_key)
