@@ -35,13 +35,16 @@ def owner_of(cli: CommandLine) -> str | None:
 
 
 def test_commands_are_carried_out_by_the_service_that_owns_the_store(cli: CommandLine) -> None:
-    with service(cli):
+    with service(cli) as running:
         assert cli.json("submit", json.dumps(coin("a")))["broker_order_id"] == "V1"
         assert cli.json("submit", json.dumps(resting("r")))["status"] == "SUBMITTED"
         assert cli.json("cancel", "r")["status"] == "CANCELLED"
+        move = ("--from", "default", "--to", "carry", "--quantity", "0.1", "--evidence", "carry meant it")
+        assert eventually(lambda: cli.run("transfer", "CRYPTO:ETH/USD", *move).exit_code == 0, running)
         assert cli.json("doctor")["checks"][-1]["detail"] == "the simulated venue lives in the running service"
         killed = cli.run("kill", "--flatten")
     assert (killed.exit_code, killed.stdout.splitlines()[0]) == (0, "FLAT")
+    assert [(row["strategy_name"], row["status"]) for row in cli.json("positions")] == [("default", "CLOSED"), ("carry", "CLOSED")]
 
 
 def test_a_doubt_is_told_with_what_the_broker_was_asked_and_answered(cli: CommandLine) -> None:
