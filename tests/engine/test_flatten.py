@@ -16,7 +16,8 @@ from liveorder.application.emergency.kill import StopReport
 from liveorder.application.engine.engine import Engine
 from liveorder.application.risk.book import SessionDay
 from liveorder.domain.errors import InsufficientBalanceError
-from liveorder.domain.values import OrderRole, Side
+from liveorder.domain.values import OrderRole, Product, Side
+from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_scene, a_signal, until
 from tests.field_cases.evidence import held_at_venue
@@ -166,6 +167,25 @@ async def test_a_closing_order_that_was_refused_leaves_all_as_it_was_and_the_nex
         assert {name: held.quantity for name, held in (await trader.books(AAPL)).report.items()} == {"A": 10, "B": -4}
         assert (await flattened(trader)).is_flat
         assert {name: held.quantity for name, held in (await trader.books(AAPL)).report.items()} == {"A": 0, "B": 0}
+
+
+async def test_a_closing_order_whose_reports_are_lost_is_waited_for_before_the_rest_is_crossed(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=SHORTS) as scene, trading(scene) as trader:
+        await enters(trader, "A", 10)
+        await enters(trader, "B", -4)
+        for on in (Point.REPORT, Point.FILL_REPORT):
+            await scene.lay(FaultKind.REPORT_LOST, on, None)
+        report = await flattened(trader)
+        assert (report.is_flat, report.not_closed) == (True, ())
+        assert {name: held.quantity for name, held in (await trader.books(AAPL)).report.items()} == {"A": 0, "B": 0}
+
+
+async def test_a_refusal_is_of_the_position_also_where_the_account_has_a_usual_product(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms={"default_product": Product.NRML}) as scene, trading(scene) as trader:
+        await enters(trader, "A", 10)
+        scene.witness.will_raise("submit", InsufficientBalanceError("no margin"))
+        (refused,) = (await flattened(trader)).not_closed
+        assert refused.startswith(f"{ACCOUNT}: position {AAPL}: ")
 
 
 async def test_flat_is_not_said_while_a_strategy_holds_what_the_broker_lacks(tmp_path: Path) -> None:

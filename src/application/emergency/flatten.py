@@ -82,6 +82,7 @@ class Flatten:
                 lambda gateway: self._close_account(gateway, actor, wait_seconds, closing), self._gateways.values()
             )
             await self._stop.until_gone(closing.orders, wait_seconds)
+            await self._until_closed(closing.orders)
             for gateway, instruments in zip(self._gateways.values(), closed, strict=True):
                 for key, orders in instruments.items():
                     await self._cross(gateway, key, orders, actor, closing)
@@ -157,16 +158,18 @@ class Flatten:
         names = {part.product: f"{account_id}: position {part.name}" for part in parts}
         closing.failures += [f"{names[kept.part.product]}: {kept.quantity:f} kept; {kept.reason}" for kept in plan.kept]
         sent: list[LiveOrder] = []
-        for order in plan.orders:
+        for wanted in plan.orders:
             await self._until_closed(sent)
             try:
-                sent.append(await self._send(gateway, instrument, order, actor))
+                order = await self._send(gateway, instrument, wanted, actor)
             except LiveOrderError as error:
-                closing.failures.append(f"{names[order.product]}: {error}")
-        closing.failures += [
-            f"{names[order.terms.product]}: {order.error_message}" for order in sent if order.status is OrderStatus.REJECTED
-        ]
-        closing.orders += [order for order in sent if order.status is not OrderStatus.REJECTED]
+                closing.failures.append(f"{names[wanted.product]}: {error}")
+                continue
+            sent.append(order)
+            if order.status is OrderStatus.REJECTED:
+                closing.failures.append(f"{names[wanted.product]}: {order.error_message}")
+            else:
+                closing.orders.append(order)
         return sent
 
     def _open(self, account_id: str, key: str, side: Side) -> dict[str, Decimal]:
@@ -201,7 +204,7 @@ class Flatten:
             if not claims:
                 return signal_id, None
             order = await self._orders.get(claims[0].order_id)
-            if not order.status.is_closed or order.is_in_doubt:
+            if _is_out(order):
                 return signal_id, order
             number += 1
 
@@ -217,7 +220,7 @@ class Flatten:
         kept = f"{account_id}: {key}: what strategies hold against each other is kept"
         try:
             orders = [await self._orders.get(order.order_id) for order in sent]
-            unsure = any(order.intent.instrument.key == key for order in self._orders.unfinished(account_id))
+            unsure = any(order.intent.instrument.key == key and _is_out(order) for order in self._orders.unfinished(account_id))
             if unsure or any(not order.filled_quantity for order in orders):
                 closing.failures.append(f"{kept}; an order is not filled")
                 return
@@ -260,6 +263,11 @@ class Flatten:
         if priced.price is not None:
             return priced.price.amount, f"the quote of {priced.price.at.isoformat()}"
         return None, f"cost, for want of a quote{': ' if priced.problem else ''}{priced.problem}"
+
+
+def _is_out(order: LiveOrder) -> bool:
+    """Whether it may still trade."""
+    return not order.status.is_closed or order.is_in_doubt
 
 
 def _signal(account_id: str, instrument: Instrument, order: ClosingOrder, signal_id: str, clock: Clock) -> Signal:
