@@ -15,7 +15,7 @@ import pytest
 from liveorder.application.emergency.kill import StopReport
 from liveorder.application.engine.engine import Engine
 from liveorder.application.risk.book import SessionDay
-from liveorder.domain.errors import InsufficientBalanceError
+from liveorder.domain.errors import DecisionRefused, InsufficientBalanceError
 from liveorder.domain.values import OrderRole, Product, Side
 from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Fills
@@ -117,6 +117,8 @@ async def test_each_fill_is_divided_and_a_bust_leaves_each_with_its_part(tmp_pat
         killing = asyncio.create_task(flattened(trader))
         await asyncio.sleep(2)
         (resting,) = trader.engine.orders.unfinished()
+        with pytest.raises(DecisionRefused, match="could still take 7 of its 7"):
+            await trader.engine.transfer.transfer(ACCOUNT, AAPL, "A", "B", D(1), "too late", "person:ann")
         fills = [await scene.control.fill(resting.broker_order_id or "", D(units), D(210)) for units in (5, 1, 4)]
         assert (await killing).is_flat
         books = await trader.books(AAPL)

@@ -177,7 +177,8 @@ class Flatten:
         units: defaultdict[str, list[Decimal]] = defaultdict(list)
         for order in self._risk.open_orders(account_id):
             if (order.instrument_key, order.side) == (key, side):
-                units[order.strategy_name].append(order.quantity)
+                for name, part in order.parts:
+                    units[name].append(part)
         return {name: total(each) for name, each in units.items()}
 
     def _own(self, account_id: str, contract: HoldingKey) -> dict[str, Decimal]:
