@@ -61,6 +61,10 @@ class RiskLimits(BaseModel):
     price_collar_percent: Quantity | None = Decimal(10)
     """Percent of the last price: how much worse than it (a buy above, a sell below) a limit or stop-limit price may be.
     Of an exit with a stop: percent of the stop."""
+    exit_cancels_entry: bool = True
+    """Whether an exit that meets an open entry of its strategy has it cancelled, and closes what it filled; else it waits until the
+    entry ends by itself, as the roles STOP_LOSS and TAKE_PROFIT always do.
+    """
     passed_exit_stop: PassedExitStop = PassedExitStop.MARKET
     """What becomes of an order that only reduces and whose stop_price the market has passed: market sends it as a market order,
     refuse refuses it with an alert. One that opens or enlarges is always refused, as `stop_already_passed`."""

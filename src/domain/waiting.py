@@ -1,5 +1,8 @@
 """Which signals wait before they are judged: for what, until when, and when the wait is over.
 
+An exit that meets an entry of its own strategy which is open, or in doubt, waits for the end of that: what there is to close is not
+known before. It waits for as long as that takes; nothing but its own `valid_until` ends it.
+
 A wait is a stored event of its order, so that a restart neither forgets it nor begins it anew.
 """
 
@@ -7,10 +10,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from liveorder.domain.order.events import WaitBegan, WaitReason
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.switches import LATEST_EXIT
+from liveorder.domain.values import OrderRole
 
 
 class Obstacles(NamedTuple):
@@ -21,15 +26,21 @@ class Obstacles(NamedTuple):
     """When its market opens, if that is closed and the signal asked to wait for it."""
     is_unreachable: bool = False
     """Its broker cannot be reached, and nothing else stops the account."""
+    entries: tuple[UUID, ...] = ()
+    """Of an order that closes: its strategy's orders that may still open or enlarge the position, in doubt or not."""
 
 
 def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_seconds: float | None) -> WaitBegan | None:
-    """The wait that begins, the open before the connection; None: the order is judged now.
+    """The wait that begins: for entries before the open before the connection; None: the order is judged now.
 
     `oldest_seconds`: how old a signal may be when it is judged, counted from the open where it waits for that; None: any age.
     An order that takes a position off may be a day late.
     """
     longest = _longest(terms, oldest_seconds)
+    if obstacles.entries:
+        named = ", ".join(map(str, obstacles.entries))
+        message, until = f"for entries of its strategy to end: {named}", terms.stale_after
+        return WaitBegan(reason=WaitReason.ENTRY, signal=signal, message=message, until=until, orders=obstacles.entries)
     if obstacles.opens_at is not None:
         until = _earliest(terms.stale_after, _after(obstacles.opens_at, longest))
         message = f"for the open of its market at {obstacles.opens_at.isoformat()}"
@@ -43,12 +54,19 @@ def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_second
     return WaitBegan(reason=WaitReason.CONNECTION, signal=signal, message=message, until=until)
 
 
+def cancels_entries(terms: OrderTerms) -> bool:
+    """Whether an order that waits for entries has them cancelled. What guards a position waits until the entry has filled."""
+    return terms.role not in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
+
+
 def has_lapsed(wait: WaitBegan, now: datetime) -> bool:
     return wait.until is not None and now > wait.until
 
 
 def is_over(wait: WaitBegan, obstacles: Obstacles) -> bool:
     """Whether what is waited for came. Something else may stand in the way by now."""
+    if wait.reason is WaitReason.ENTRY:
+        return not obstacles.entries
     if wait.reason is WaitReason.OPEN:
         return obstacles.opens_at is None
     return not obstacles.is_unreachable

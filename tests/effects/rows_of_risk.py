@@ -49,6 +49,14 @@ async def _buys_another(played: Stage) -> list[str]:
     return [refusal.code for refusal in refusals]
 
 
+async def _leaves_an_open_entry(played: Stage) -> str:
+    """What becomes of the entry."""
+    entry = await played.engine.execute.execute(a_signal("entry", order_type="LIMIT", limit_price=400, time_in_force="GTC"))
+    await played.engine.execute.execute(a_signal("exit", side="SELL", role="EXIT", quantity=None))
+    await asyncio.sleep(5)
+    return (await played.engine.orders.get(entry.order_id)).status.value
+
+
 def _of_a_table(kind: str, who: Tables) -> dict[str, Effect]:
     """What each limit of `[[accounts.strategies]]` or `[[accounts.symbols]]` does, beside some that refuse nothing here."""
 
@@ -124,6 +132,7 @@ ROWS = {
     ),
     "risk.require_score": Effect(["signal_score"], refused_by(risk={"require_score": True})),
     "risk.score_exits": Effect([], staged(_leaves_by(score=-10), risk={"score_exits": False})),
+    "risk.exit_cancels_entry": Effect("SUBMITTED", staged(_leaves_an_open_entry, risk={"exit_cancels_entry": False})),
     "risk.passed_exit_stop": Effect(
         ["stop_already_passed"],
         staged(_leaves_by(order_type="STOP", stop_price=600), risk={"passed_exit_stop": "refuse"}),

@@ -73,18 +73,6 @@ async def test_two_exits_at_once_share_what_is_held(tmp_path: Path) -> None:
         assert engine.risk.positions(ACCOUNT)[SPY].quantity == 0
 
 
-async def test_an_exit_that_an_entry_grows_while_it_is_decided_takes_all_of_it(tmp_path: Path) -> None:
-    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
-        entry = await engine.execute.execute(a_signal("in", quantity=20))
-        await scene.control.fill(entry.broker_order_id or "", D(5), D(500))
-        await asyncio.sleep(1)
-        exits = await out(engine)
-        assert exits.quantity == D(5)
-        await scene.control.fill(entry.broker_order_id or "", D(15), D(500))
-        await asyncio.sleep(1)
-        assert (await out(engine, "more")).quantity == D(15)
-
-
 @pytest.mark.parametrize("limits", [LAX, SHORTS], ids=["long only", "shorts"])
 @pytest.mark.parametrize("role", ["EXIT", "STOP_LOSS", "TAKE_PROFIT"])
 async def test_what_closes_opens_nothing(tmp_path: Path, limits: Any, role: str) -> None:
@@ -94,17 +82,16 @@ async def test_what_closes_opens_nothing(tmp_path: Path, limits: Any, role: str)
         assert scene.witness.calls == []
 
 
-async def test_an_exit_meets_an_entry_that_is_open_or_in_doubt_and_says_what_to_do(tmp_path: Path) -> None:
+async def test_an_exit_that_meets_an_entry_open_or_in_doubt_waits_and_names_it(tmp_path: Path) -> None:
     async with a_scene(tmp_path, limits=SHORTS) as scene, scene.living() as engine:
         entry = await engine.execute.execute(a_limit("entry", strategy_name="rests"))
         open_still = await out(engine, "one", strategy_name="rests")
-        assert await code_of(scene, open_still) == "entry_is_open"
+        assert open_still.is_waiting
         assert str(entry.order_id) in (open_still.error_message or "")
-        assert "send the exit again once it is filled" in (open_still.error_message or "")
         await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST)
         scene.witness.answers["find"] = scene.witness.answers["open_orders"] = _never
         await engine.execute.execute(a_signal("lost", symbol="AAPL"))
-        assert await code_of(scene, await out(engine, "two", symbol="AAPL", role="EXIT")) == "entry_is_open"
+        assert (await out(engine, "two", symbol="AAPL", role="EXIT")).is_waiting
 
 
 async def _never(*_: Any) -> Any:

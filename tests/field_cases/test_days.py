@@ -13,7 +13,6 @@ import pytest
 from liveorder import Signal
 from liveorder.application.reporting.views import OrderView
 from liveorder.bootstrap.parts import calendars_of
-from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import AssetClass
@@ -189,7 +188,6 @@ async def test_an_order_outside_its_hours_is_told_so_and_one_for_extended_hours_
     assert told in (order.error_message or "")
 
 
-@not_yet("hours: there is no `next_open`, so that a signal outside the hours cannot wait for them", raises=InvalidInput)
 async def test_an_order_for_the_next_open_waits_for_it_and_goes_out_once(tmp_path: Path) -> None:
     """Case 48 (Lean#4126, alpaca-java#77): an order that came too early was to trade at the open."""
     signal = Signal(signal_id="early", symbol="AAPL", side="BUY", quantity=10, hours="next_open")

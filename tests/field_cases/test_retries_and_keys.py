@@ -17,7 +17,7 @@ from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.values import OrderRole, Side
+from liveorder.domain.values import Side
 from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Fills, Keys
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
@@ -74,7 +74,7 @@ async def test_a_stop_that_is_tried_three_times_is_one_stop_under_one_key(tmp_pa
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         for nth, kind in enumerate((FaultKind.UNAVAILABLE, FaultKind.RATE_LIMITED, FaultKind.SERVER_ERROR), 1):
             await scene.lay(kind, nth=nth)
-        stop = a_signal(order_type="STOP", stop_price=Decimal(550), time_in_force="GTC", role=OrderRole.STOP_LOSS)
+        stop = a_signal(order_type="STOP", stop_price=Decimal(550), time_in_force="GTC")
         order = await engine.execute.execute(stop)
         await asyncio.sleep(60)
         assert len({call.payload for call in scene.witness.of("submit")}) == 1

@@ -37,7 +37,7 @@ LATER = {
     '"multiplier":"1","calendar":"XNYS","expiry":null,"strike":null,"right":null},"quantity":"-2.5","price":"501.25",'
     '"effective_at":"2026-11-20T15:00:00Z","evidence":"bought for trend","transfer_id":"t1"}',
     "liveorder.WaitBegan@1": '{"reason":"OPEN","signal":"{\\"signal_id\\":\\"s1\\"}","message":"for the open of its market",'
-    '"until":"2026-11-20T14:31:00Z"}',
+    '"until":"2026-11-20T14:31:00Z","orders":[]}',
     "liveorder.WaitEnded@1": '{"side":"BUY","order_type":"LIMIT","quantity":"3","notional":null,"limit_price":"2.5",'
     '"stop_price":null,"trail_amount":null,"trail_percent":null,"time_in_force":"DAY","expires_at":null,"product":null,"role":"ENTRY",'
     '"parent_order_id":null,"oco_group":null,"stop_loss":null,"take_profit":null,"protection":null,"tags":[],'

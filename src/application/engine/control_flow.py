@@ -84,7 +84,8 @@ class Reactions:
         await self.rooms.risk.halts.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
 
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
-        """`OrderRegister` stored a step of an order: of a fill, the broker may keep a fee."""
+        """`OrderRegister` stored a step of an order: another may wait for it; of a fill, the broker may keep a fee."""
+        self.rooms.trading.waiting.note(after)
         if after.executions is not (before.executions if before is not None else Executions.none()):
             self.rooms.orders.fees.note_fill(after)
 

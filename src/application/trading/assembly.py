@@ -50,7 +50,7 @@ def assemble(
         cancel,
         ReplaceOrder(register, gateways, risk.gate, halts, track),
         OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
-        WaitingOrders(register, gateways, execute, on.clock, on.sparing_log),
+        WaitingOrders(register, gateways, execute, cancel, on.clock, on.sparing_log),
         ClosePositions(orders.positions, gateways, risk.book, execute, on.clock),
         Adopt(terms, register, gateways, track),
         Transfer(orders.positions, register, gateways, risk.book, on.clock),

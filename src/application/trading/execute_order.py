@@ -226,7 +226,8 @@ class ExecuteOrder:
         claim = Claiming(claim_of(sized.intent, store.keys), known_by, dead_letter)
         is_suspect = self._halts.now.may_have_forgotten(gateway.account_id, signal.timestamp, self._clock.now())
         try:
-            wait = None if is_suspect else self._wait(gateway, signal, sized, is_operators=operator is not None)
+            entries = () if shares else _entries_met(signal, sized)
+            wait = None if is_suspect else self._wait(gateway, signal, sized, entries, is_operators=operator is not None)
             if wait is not None:
                 began = [sized.intent, wait]
                 return await self._orders.record(None, began, cause, order_id=sized.intent.order_id, claim=claim), True
@@ -345,10 +346,12 @@ class ExecuteOrder:
 
     # --- waiting -----------------------------------------------------------------------------------------------------------------
 
-    def _wait(self, gateway: Gateway, signal: Signal, sized: SizedIntent, *, is_operators: bool) -> WaitBegan | None:
+    def _wait(
+        self, gateway: Gateway, signal: Signal, sized: SizedIntent, entries: tuple[UUID, ...] = (), *, is_operators: bool
+    ) -> WaitBegan | None:
         """What it has to wait for; None where it is judged now, or could not be sent whatever came."""
         intent = sized.intent
-        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)
+        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)._replace(entries=entries)
         _, limits = gateway.terms.limits_in(intent.instrument.currency)
         wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
         if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):
@@ -369,7 +372,9 @@ class ExecuteOrder:
             return False
         hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
         gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
-        return is_over(order.wait, self._obstacles(gateway, instrument, hours, is_operators=order.is_persons))
+        entries = tuple(each for each in order.wait.orders if self._orders.unfinished_with(each) is not None)
+        obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons)
+        return is_over(order.wait, obstacles._replace(entries=entries))
 
     async def judge_waiting(self, order: LiveOrder) -> LiveOrder:
         """The order of a signal whose wait is over, after its first attempts: sized and judged as if it came now.
@@ -388,7 +393,8 @@ class ExecuteOrder:
             if held.wait != wait or not held.is_waiting:
                 return held
             cause, is_operators = Cause(correlation_id=signal.signal_id), held.is_persons
-            if (another := self._wait(gateway, signal, sized, is_operators=is_operators)) is not None:
+            entries = () if wait.reason is WaitReason.ENTRY else _entries_met(signal, sized)
+            if (another := self._wait(gateway, signal, sized, entries, is_operators=is_operators)) is not None:
                 return await self._orders.record(held, [WaitEnded(terms=sized.intent.terms), another], cause)
             verdict, judged = await self._judged(gateway, sized, is_operators=is_operators, without=held.order_id)
             (intent, *events), scopes = self._begun(gateway, judged, verdict, is_operators=is_operators)
@@ -516,6 +522,14 @@ def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) ->
     if judged.exits_at_market:
         intent = as_market_exit(intent, None if price is None else price.amount, gateway.broker.capabilities)
     return intent.with_terms(reduces_only=True) if judged.reduces_account else intent
+
+
+def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
+    """Of an order that closes: its strategy's own orders on the other side, which may still open or enlarge what it is to close."""
+    if sized.intent.terms.position_effect is not PositionEffect.CLOSE or signal.has_target:
+        return ()
+    side = sized.intent.terms.side.opposite
+    return tuple(order.order_id for order in sized.standing.orders if order.side is side)
 
 
 def _invalid(code: str, message: str) -> Refused:

@@ -1,11 +1,15 @@
 """Orders that wait: judged and sent once what they wait for came, ended once that did not come in time.
 
-What an order waits for stands in its events, so a restart goes on waiting.
+What an order waits for stands in its events, so a restart goes on waiting. An exit that waits for entries has them cancelled here,
+as often as it takes: that too follows from its events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.order_register import OrderRegister
@@ -13,11 +17,13 @@ from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
+from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import CancelReason
-from liveorder.domain.waiting import has_lapsed
+from liveorder.domain.order.events import CancelReason, WaitReason
+from liveorder.domain.timeouts import LateCancel
+from liveorder.domain.waiting import cancels_entries, has_lapsed
 
 
 class WaitingOrders:
@@ -28,21 +34,37 @@ class WaitingOrders:
         orders: OrderRegister,
         gateways: Mapping[str, Gateway],
         execute: ExecuteOrder,
+        cancel: CancelOrder,
         clock: Clock,
         log: ActivityLog,
         *,
         check_seconds: float = 0.5,
     ) -> None:
-        self._orders, self._gateways, self._execute = orders, gateways, execute
+        self._orders, self._gateways, self._execute, self._cancel = orders, gateways, execute, cancel
         self._clock, self._log, self._check_seconds = clock, log, check_seconds
+        self._woken = {account_id: asyncio.Event() for account_id in gateways}
+        self._awaited = dict.fromkeys(gateways, frozenset[UUID]())
+        self._tried: dict[UUID, LateCancel] = {}
+
+    def note(self, order: LiveOrder) -> None:
+        """A step of the order is stored: one that begins to wait, or whose end is waited for, is looked at at once."""
+        account_id = order.intent.account_id
+        if order.is_waiting or order.order_id in self._awaited[account_id]:
+            self._woken[account_id].set()
 
     async def check_for_ever(self, account_id: str) -> None:
+        woken = self._woken[account_id]
         while True:
-            await self._clock.sleep(self._check_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._check_seconds):
+                    await woken.wait()
+            woken.clear()
             await self.check(account_id)
 
     async def check(self, account_id: str) -> None:
         waiting = [order for order in self._orders.unfinished(account_id) if order.is_waiting]
+        self._awaited[account_id] = frozenset(each for order in waiting if order.wait is not None for each in order.wait.orders)
+        self._tried = {entry: tried for entry, tried in self._tried.items() if self._orders.unfinished_with(entry) is not None}
         await concurrently(self._take_up, waiting, limit=QUESTIONS_AT_ONCE)
 
     async def _take_up(self, order: LiveOrder) -> None:
@@ -52,8 +74,22 @@ class WaitingOrders:
                 await self._end(order)
             elif self._execute.is_to_be_judged(order):
                 await self._execute.judge_waiting(order)
+            elif order.wait.reason is WaitReason.ENTRY:
+                await self._cancel_entries(order, order.wait.orders)
         except LiveOrderError as error:
             self._log.write("ERROR", f"A waiting order could not be taken up yet: {error}", order_id=str(order.order_id))
+
+    async def _cancel_entries(self, order: LiveOrder, entries: Sequence[UUID]) -> None:
+        _, limits = self._gateways[order.intent.account_id].terms.limits_in(order.intent.instrument.currency)
+        if not (limits.exit_cancels_entry and cancels_entries(order.terms)):
+            return
+        for entry in entries:
+            known, now = self._orders.unfinished_with(entry), self._clock.now()
+            if known is None or known.status.is_closed or known.cancel_requested:
+                continue
+            if (due := LateCancel.due_after(self._tried.get(entry), now)) is not None:
+                self._tried[entry] = due
+                await self._cancel.cancel(entry, CancelReason.REQUESTED)
 
     async def _end(self, order: LiveOrder) -> None:
         async with self._orders.hold(order.order_id) as held:

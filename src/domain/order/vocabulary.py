@@ -30,6 +30,8 @@ class CancelReason(StrEnum):
 class WaitReason(StrEnum):
     """What an order waits for before it is judged and sent."""
 
+    ENTRY = "ENTRY"
+    """That the entries which it meets, open or in doubt, have ended."""
     CONNECTION = "CONNECTION"
     """That its broker can be reached again."""
     OPEN = "OPEN"

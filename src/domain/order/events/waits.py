@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order.events.base import OrderEvent
@@ -29,6 +30,8 @@ class WaitBegan(OrderEvent):
     """For people: what is waited for."""
     until: datetime | None = None
     """After this it ends unsent; None: it waits for as long as it takes."""
+    orders: tuple[UUID, ...] = ()
+    """The orders that are to end."""
 
     def sentence(self) -> str:
         until = "" if self.until is None else f"until {self.until.isoformat()} at the latest"

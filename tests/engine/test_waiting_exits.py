@@ -1,0 +1,156 @@
+"""An exit that meets an entry which is open or in doubt waits for the end of that, and closes what it filled."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveorder.application.engine.engine import Engine
+from liveorder.domain.order import LiveOrder
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.settings import Fills
+from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.test_waiting_orders import ended
+
+BY_HAND = STILL.model_copy(update={"fills": Fills(automatic=False)})
+TEN = Decimal(10)
+
+
+def an_exit(signal_id: str = "out", **fields: Any) -> Any:
+    return a_signal(signal_id, **({"side": "SELL", "role": "EXIT", "quantity": None} | fields))
+
+
+async def held(engine: Engine) -> Decimal:
+    return sum((each.quantity for each in engine.risk.positions(ACCOUNT).values()), Decimal(0))
+
+
+async def fills(scene: Scene, engine: Engine, order: LiveOrder, quantity: int) -> None:
+    before = (await engine.orders.get(order.order_id)).filled_quantity
+    await scene.control.fill(order.broker_order_id or "", Decimal(quantity), Decimal(500))
+    for _ in range(300):
+        await asyncio.sleep(0.1)
+        if (await engine.orders.get(order.order_id)).filled_quantity != before:
+            return
+    raise AssertionError("the fill was not booked")
+
+
+@pytest.mark.parametrize(
+    "signal", [{}, {"role": "ENTRY"}, {"position_effect": "CLOSE", "role": "ENTRY"}], ids=["exit", "unsized", "close"]
+)
+@pytest.mark.parametrize("filled", [0, 4])
+async def test_an_exit_has_the_open_rest_of_its_entry_cancelled_and_closes_what_it_filled(
+    tmp_path: Path, filled: int, signal: dict[str, Any]
+) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=10))
+        if filled:
+            await fills(scene, engine, entry, filled)
+        exit_ = await engine.execute.execute(an_exit(**signal))
+        assert exit_.is_waiting
+        assert str(entry.order_id) in (exit_.error_message or "")
+        assert (await ended(engine, entry)).status == "CANCELLED"
+        if not filled:
+            after = await ended(engine, exit_)
+            assert (after.status, after.error_message is not None) == ("REJECTED", True)
+            assert scene.venue_orders(exit_) == []
+            return
+        await until(lambda: scene.venue_orders(exit_) != [])
+        sent = await engine.orders.get(exit_.order_id)
+        assert (sent.quantity, sent.terms.reduces_only) == (Decimal(filled), True)
+        await fills(scene, engine, sent, filled)
+        assert await held(engine) == 0
+
+
+async def test_an_entry_that_fills_while_its_cancel_is_under_way_is_closed_whole(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=10))
+        await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, nth=1, seconds=3))
+        exit_ = await engine.execute.execute(an_exit())
+        await fills(scene, engine, entry, 10)
+        await until(lambda: scene.venue_orders(exit_) != [])
+        assert (await engine.orders.get(exit_.order_id)).quantity == TEN
+
+
+async def test_while_the_entry_is_in_doubt_the_exit_waits_past_its_age(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"max_signal_age_seconds": 10.0})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        for point in (Point.FIND, Point.OPEN_ORDERS, Point.EXECUTIONS):
+            await scene.control.lay(Fault(kind=FaultKind.QUERY_FAILED, on=point))
+        await scene.control.lay(Fault(kind=FaultKind.REQUEST_LOST, on=Point.CANCEL))
+        await scene.control.lay(Fault(kind=FaultKind.ACKNOWLEDGEMENT_LOST, on=Point.SUBMIT, nth=1))
+        await scene.control.lay(Fault(kind=FaultKind.REPORT_LOST, on=Point.REPORT))
+        entry = await engine.execute.execute(a_limit("in", quantity=10))
+        assert entry.is_in_doubt
+        exit_ = await engine.execute.execute(an_exit(timestamp=scene.clock.now()))
+        await asyncio.sleep(300)
+        assert (await engine.orders.get(exit_.order_id)).is_waiting
+        await scene.control.clear_faults()
+        (at_venue,) = scene.venue_orders(entry)
+        await scene.control.fill(at_venue["broker_order_id"], TEN, Decimal(400))
+        await until(lambda: scene.venue_orders(exit_) != [])
+        assert (await engine.orders.get(exit_.order_id)).quantity == TEN
+
+
+async def test_a_wait_for_an_entry_survives_a_crash_at_any_moment_of_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene:
+        engine = scene.engine()
+        await engine.start()
+        entry = await engine.execute.execute(a_limit("in", quantity=10))
+        await fills(scene, engine, entry, 4)
+        await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, nth=1, seconds=20))
+        exit_ = await engine.execute.execute(an_exit())
+        assert exit_.is_waiting
+        await scene.dies(engine)
+        async with scene.living() as again:
+            await until(lambda: scene.venue_orders(exit_) != [])
+            assert (await again.orders.get(exit_.order_id)).quantity == Decimal(4)
+            assert (await again.orders.get(entry.order_id)).status == "CANCELLED"
+        assert len(scene.venue_orders(exit_)) == 1
+
+
+@pytest.mark.parametrize("role", ["STOP_LOSS", "TAKE_PROFIT"])
+async def test_what_guards_a_position_waits_for_its_entry_and_leaves_it_alone(tmp_path: Path, role: str) -> None:
+    kind = {"order_type": "STOP", "stop_price": "300"} if role == "STOP_LOSS" else {"order_type": "LIMIT", "limit_price": "600"}
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=10))
+        guard = await engine.execute.execute(an_exit("guard", role=role, **kind))
+        assert guard.is_waiting
+        await asyncio.sleep(60)
+        assert not (await engine.orders.get(entry.order_id)).cancels
+        await fills(scene, engine, entry, 10)
+        await until(lambda: scene.venue_orders(guard) != [])
+        assert (await engine.orders.get(guard.order_id)).quantity == TEN
+
+
+async def test_where_exits_cancel_no_entry_they_wait_until_it_has_ended(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"exit_cancels_entry": False})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=10))
+        exit_ = await engine.execute.execute(an_exit())
+        await asyncio.sleep(30)
+        assert (await engine.orders.get(exit_.order_id)).is_waiting
+        await fills(scene, engine, entry, 10)
+        await until(lambda: scene.venue_orders(exit_) != [])
+
+
+async def test_another_strategys_entry_is_neither_waited_for_nor_cancelled(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        other = await engine.execute.execute(a_limit("in", quantity=10, strategy_name="other"))
+        exit_ = await engine.execute.execute(an_exit())
+        assert exit_.status == "REJECTED"
+        assert not (await engine.orders.get(other.order_id)).cancels
+
+
+async def test_a_cancel_ends_the_wait_and_the_entry_stays_as_it_is(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"exit_cancels_entry": False})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=10))
+        exit_ = await engine.execute.execute(an_exit())
+        assert (await engine.cancel.cancel(exit_.order_id)).status == "CANCELLED"
+        await fills(scene, engine, entry, 10)
+        await asyncio.sleep(5)
+        assert scene.venue_orders(exit_) == []
