@@ -19,7 +19,7 @@ from tests.documentation import ROOT, SNIPPETS, Snippet
 ELSEWHERE = {
     "docs/brokers/README.md-1": "a part of an account; tests/architecture/test_generated_docs.py reads it as one",
     "docs/lifecycle.md-1": "drawn by docs/generate.py; tests/architecture/test_generated_docs.py compares it",
-    "docs/operating.md-1": "a line of the log; tests/interfaces/test_followed_files.py demands it word for word",
+    "docs/operating.md-2": "a line of the log; tests/interfaces/test_followed_files.py demands it word for word",
     "docs/writing-a-broker.md-1": "an outline; tests/contract/brokers/test_the_page_of_the_example.py looks up its names",
     "docs/writing-a-broker.md-2": "what pytest prints; tests/contract/brokers/test_the_page_of_the_example.py counts",
     "docs/writing-a-plugin.md-1": "the entry points of the example; tests/interfaces/test_plugins.py compares them",

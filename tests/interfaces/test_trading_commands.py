@@ -45,8 +45,8 @@ def test_a_signal_that_is_none_is_told_by_its_field(cli: CommandLine) -> None:
 
 def test_validate_names_every_rule_that_stands_in_the_way_and_stores_nothing(cli: CommandLine) -> None:
     submit(cli, coin("a"))
-    verdict = cli.json("validate", json.dumps(coin("large", quantity="1000", score="10")))
-    assert {refusal["code"] for refusal in verdict["refusals"]} == {"signal_score", "position_value"}
+    dear = coin("large", quantity="1000", order_type="LIMIT", limit_price="9000")
+    assert {refusal["code"] for refusal in cli.json("validate", json.dumps(dear))["refusals"]} == {"price_collar", "position_value"}
     assert cli.run("validate", json.dumps(coin("fine"))).exit_code == 0
     assert cli.run("validate", json.dumps(coin("large", quantity="1000"))).exit_code == ExitCode.REFUSED
     assert len(cli.json("orders")) == 1
