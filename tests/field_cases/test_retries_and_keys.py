@@ -17,7 +17,7 @@ from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.values import Side
+from liveorder.domain.values import OrderRole, Side
 from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Fills, Keys
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
@@ -72,15 +72,17 @@ async def test_a_time_out_is_asked_about_and_the_order_that_arrives_late_is_the_
 async def test_a_stop_that_is_tried_three_times_is_one_stop_under_one_key(tmp_path: Path) -> None:
     """Case 6 (OpenAlice#91): three attempts without a key left three stops at the broker."""
     async with a_scene(tmp_path) as scene, scene.living() as engine:
+        held = await engine.execute.execute(a_signal("held"))
+        await until(lambda: engine.is_quiet)
         for nth, kind in enumerate((FaultKind.UNAVAILABLE, FaultKind.RATE_LIMITED, FaultKind.SERVER_ERROR), 1):
             await scene.lay(kind, nth=nth)
-        stop = a_signal(order_type="STOP", stop_price=Decimal(550), time_in_force="GTC")
-        order = await engine.execute.execute(stop)
+        stop = {"side": "SELL", "order_type": "STOP", "stop_price": Decimal(450), "time_in_force": "GTC"}
+        order = await engine.execute.execute(a_signal(**stop, role=OrderRole.STOP_LOSS))
         await asyncio.sleep(60)
-        assert len({call.payload for call in scene.witness.of("submit")}) == 1
-        assert sent_keys(scene) == [order.client_order_id] * 3
+        assert len({call.payload for call in scene.witness.of("submit")[1:]}) == 1
+        assert sent_keys(scene) == [held.client_order_id, *[order.client_order_id] * 3]
         assert at_venue(scene, order) == [("WORKING", Decimal(0))]
-        assert len(all_at_venue(scene)) == 1
+        assert len(all_at_venue(scene)) == 2
         assert (await stored(scene, order)).is_acknowledged
 
 
