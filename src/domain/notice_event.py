@@ -17,7 +17,7 @@ class NoticeEvent(StrEnum):
     REFUSED = "refused"
     """One of our limits refused an order."""
     EXIT_REFUSED = "exit_refused"
-    """An exit was refused, by one of our limits or by the broker: the position stays as it is."""
+    """An exit was refused, by one of our limits or by the broker, or not sent after all: the position stays as it is."""
     CANCELLED = "cancelled"
     DOUBT = "doubt"
     """The outcome of a request is unknown, or a person has to look at an order."""

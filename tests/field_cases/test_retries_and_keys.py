@@ -76,7 +76,7 @@ async def test_a_stop_that_is_tried_three_times_is_one_stop_under_one_key(tmp_pa
         await until(lambda: engine.is_quiet)
         for nth, kind in enumerate((FaultKind.UNAVAILABLE, FaultKind.RATE_LIMITED, FaultKind.SERVER_ERROR), 1):
             await scene.lay(kind, nth=nth)
-        stop = {"side": "SELL", "order_type": "STOP", "stop_price": Decimal(450), "time_in_force": "GTC"}
+        stop: dict[str, Any] = {"side": "SELL", "order_type": "STOP", "stop_price": Decimal(450), "time_in_force": "GTC"}
         order = await engine.execute.execute(a_signal(**stop, role=OrderRole.STOP_LOSS))
         await asyncio.sleep(60)
         assert len({call.payload for call in scene.witness.of("submit")[1:]}) == 1

@@ -81,7 +81,7 @@ class Notices:
 
 
 _MAY_BE = {NoticeEvent.FILL: {NoticeEvent.FILL, NoticeEvent.PARTIAL}} | {
-    refusal: {refusal, NoticeEvent.EXIT_REFUSED} for refusal in (NoticeEvent.REFUSED, NoticeEvent.REJECTED)
+    end: {end, NoticeEvent.EXIT_REFUSED} for end in (NoticeEvent.REFUSED, NoticeEvent.REJECTED, NoticeEvent.CANCELLED)
 }
 """The notice events that only the order's state can distinguish."""
 
@@ -104,8 +104,8 @@ def _event(fact: Event, order: LiveOrder | None) -> NoticeEvent | None:
         return fact.notice
     if fact.notice is NoticeEvent.FILL and not order.status.is_closed:
         return NoticeEvent.PARTIAL
-    is_refused = fact.notice in (NoticeEvent.REFUSED, NoticeEvent.REJECTED)
-    return NoticeEvent.EXIT_REFUSED if is_refused and order.terms.is_exit else fact.notice
+    is_end = fact.notice in (NoticeEvent.REFUSED, NoticeEvent.REJECTED, NoticeEvent.CANCELLED)
+    return NoticeEvent.EXIT_REFUSED if is_end and order.is_refused_exit else fact.notice
 
 
 def _notice(item: RecordedEvent, event: NoticeEvent, order: LiveOrder | None, *, is_silent: bool) -> Notice:

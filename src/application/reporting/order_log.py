@@ -9,6 +9,8 @@ from liveorder.domain.events import RecordedEvent
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order import LiveOrder
 
+_ENDS = (NoticeEvent.REFUSED, NoticeEvent.REJECTED, NoticeEvent.CANCELLED)
+
 
 class OrderLog:
     """An `OrderListener` that writes what happened; `signal_id` makes one signal's journey followable."""
@@ -18,9 +20,8 @@ class OrderLog:
 
     def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         for item in recorded:
-            is_refused_exit = after.terms.is_exit and item.event.notice in (NoticeEvent.REFUSED, NoticeEvent.REJECTED)
             self._log.write(
-                "WARNING" if is_refused_exit else item.event.log_category,
+                "WARNING" if item.event.notice in _ENDS and after.is_refused_exit else item.event.log_category,
                 item.event.sentence(),
                 event=item.event.topic,
                 symbol=after.intent.instrument.symbol,

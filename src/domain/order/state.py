@@ -162,6 +162,13 @@ class LiveOrder:
         return self.last_failure is not None and self.last_failure.error == ev.NOT_BEGUN
 
     @property
+    def is_refused_exit(self) -> bool:
+        """It was to take off a position, and was refused, rejected, or not sent after all."""
+        if not self.terms.is_exit or self.status is OrderStatus.REJECTED:
+            return self.terms.is_exit
+        return not self.is_at_broker and self.cancel_reason in (ev.CancelReason.STALE, ev.CancelReason.HALTED)
+
+    @property
     def is_waiting(self) -> bool:
         """It is not judged yet: see `WaitBegan`."""
         return self.wait is not None and not self.status.is_closed

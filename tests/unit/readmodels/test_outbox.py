@@ -11,14 +11,17 @@ from liveorder.application.outbox.notifier import Manner, Notice
 from liveorder.application.outbox.outbox import MOST_UNSAVED, Outbox
 from liveorder.application.outbox.publisher import Confirmation
 from liveorder.application.recording import domain_events
+from liveorder.application.reporting.order_log import OrderLog
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.notice_event import NoticeEvent
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
-from liveorder.domain.values import OrderRole
+from liveorder.domain.values import OrderRole, PositionEffect
 from tests.builders import ACKNOWLEDGED, REFUSED, REJECTED, SENT, bust, cancelled, fill, seconds, submission
+from tests.harness.worlds import RememberedLog
 from tests.unit.readmodels.logs import MemoryLog, StillClock, order_id, requested
 
 BOOKMARK = "outbox:wall"
@@ -226,8 +229,17 @@ def test_every_notice_that_people_may_want_is_that_of_an_event() -> None:
     assert {kind.notice for kind in domain_events()} == {*NoticeEvent, None} - told_by_the_order
 
 
-@pytest.mark.parametrize("refusal", [(REFUSED,), (SENT, REJECTED)])
-@pytest.mark.parametrize("exit_", [{"role": OrderRole.STOP_LOSS}, {"role": OrderRole.EXIT}, {"reduces_only": True}])
+NOT_SENT = ev.Cancelled(reason=ev.CancelReason.STALE)
+EXITS: list[dict[str, Any]] = [
+    {"role": OrderRole.STOP_LOSS},
+    {"role": OrderRole.EXIT},
+    {"reduces_only": True},
+    {"position_effect": PositionEffect.CLOSE},
+]
+
+
+@pytest.mark.parametrize("refusal", [(REFUSED,), (SENT, REJECTED), (NOT_SENT,)])
+@pytest.mark.parametrize("exit_", EXITS)
 async def test_a_refused_exit_is_an_alert(log: MemoryLog, wall: Wall, refusal: tuple[Event, ...], exit_: dict[str, Any]) -> None:
     """The position stays, and nobody looks after it; that an entry is refused is everyday."""
     outbox = await opened(log, Notices(wall, ALERTS))
@@ -237,3 +249,14 @@ async def test_a_refused_exit_is_an_alert(log: MemoryLog, wall: Wall, refusal: t
     assert [(each.event, each.category, each.order_id) for each in wall.told] == [
         (NoticeEvent.EXIT_REFUSED, "WARNING", str(order_id(2)))
     ]
+    lines = RememberedLog()
+    OrderLog(lines)(None, LiveOrder.replay(log.events[-len(refusal) - 1 :]), log.events[-1:])
+    assert [category for category, _ in lines.lines] == ["WARNING"]
+
+
+@pytest.mark.parametrize("end", [(ev.Cancelled(reason=ev.CancelReason.REQUESTED),), (SENT, ACKNOWLEDGED, NOT_SENT)])
+async def test_an_exit_that_somebody_cancels_or_that_was_there_is_none(log: MemoryLog, wall: Wall, end: tuple[Event, ...]) -> None:
+    outbox = await opened(log, Notices(wall, ALERTS))
+    log.add(1, requested(1).with_terms(position_effect=PositionEffect.CLOSE), *end)
+    await outbox.flush()
+    assert wall.told == []
