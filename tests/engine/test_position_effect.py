@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from liveorder.application.engine.engine import Engine
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Approved, CancelReason, Refused
+from liveorder.domain.signal import Signal
 from liveorder.domain.values import PositionEffect
 from liveorder.testing.venue.faults import FaultKind
 from liveorder.testing.venue.settings import Fills, VenueAccount
@@ -192,3 +194,26 @@ async def test_a_dry_check_says_what_it_would_come_to_and_why(tmp_path: Path) ->
         assert (checked[0].terms.quantity, checked[1]) == (D(10), [])
         checked = await engine.execute.validate(a_signal(side="BUY", quantity=None, position_effect="CLOSE"))
         assert [refusal.code for refusal in checked[1]] == ["close_would_add"]
+
+
+# --- pairs -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limits", [LAX, SHORTS], ids=["long only", "shorts"])
+@pytest.mark.parametrize("price", [650, 350], ids=["gain", "loss"])
+async def test_pairs_without_a_size_end_flat_on_two_strategies_at_once(tmp_path: Path, limits: Any, price: int) -> None:
+    async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
+
+        async def both(side: str) -> None:
+            said = {"signal_type": side, "symbol": "SPY", "cms_score": 75 if side == "BUY" else -75}
+            lines = (json.dumps(said | {"signal_id": f"{side} {name}", "strategy_name": name}) for name in ("A", "B"))
+            await asyncio.gather(*(engine.execute.execute(Signal.parse(line)) for line in lines))
+            await until(lambda: engine.is_quiet)
+
+        await both("BUY")
+        assert engine.risk.positions(ACCOUNT)[SPY].quantity == 4
+        await scene.control.post_price(SPY, D(price))
+        await both("SELL")
+        held = engine.risk.holdings(ACCOUNT, SPY)
+        assert {key.strategy_name: position.quantity for key, position in held.items()} == {"A": D(0), "B": D(0)}
+        assert engine.risk.positions(ACCOUNT)[SPY].realized_gross == 4 * (price - 500)
