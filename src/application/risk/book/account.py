@@ -190,9 +190,6 @@ class AccountBook:
             return {}
         return {holding_of(self._account_id, row_key): held for row_key, held in self._holdings[key].parts().items()}
 
-    def selling(self, key: str) -> Decimal:
-        return self._holdings[key].exposure.sells.quantity if key in self._holdings else ZERO
-
     def positions(self) -> dict[str, Position]:
         found = ((key, holding.position) for key, holding in self._holdings.items())
         return {key: position for key, position in found if position is not None}

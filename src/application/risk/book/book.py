@@ -250,10 +250,6 @@ class RiskBook:
     def position(self, account_id: str, instrument_key: str) -> Position | None:
         return self._account(account_id).position(instrument_key)
 
-    def selling(self, account_id: str, instrument_key: str) -> Decimal:
-        """Units that open, in-doubt and reserved orders could still sell."""
-        return self._account(account_id).selling(instrument_key)
-
     def position_of(self, account_id: str, strategy_name: str, instrument: Instrument) -> Position | None:
         """What orders of the strategy may close."""
         holding, whose = self._account(account_id).holding(instrument.key, instrument.currency), self.whose(strategy_name)
