@@ -21,7 +21,7 @@ class NarrowLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     position_size: Quantity | None = None
-    """Amount spent on a signal that names neither quantity nor notional, in place of the account's. Where strategy and symbol both
+    """Amount spent on a signal that names no size and closes nothing, in place of the account's. Where strategy and symbol both
     name one, the smaller."""
     max_position_size: Quantity | None = None
     """Amount: largest value of all its positions together, open orders included."""

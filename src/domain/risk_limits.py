@@ -33,7 +33,7 @@ class RiskLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     position_size: Quantity = Decimal(1000)
-    """Amount spent on a signal that names neither quantity nor notional."""
+    """Amount spent on a signal that names no size and closes nothing."""
     max_position_size: Quantity | None = Decimal(10000)
     """Amount: largest value of all positions together, open orders included."""
     max_daily_trades: Count | None = 10
