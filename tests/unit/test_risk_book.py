@@ -11,6 +11,7 @@ from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import RequestKind
+from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
@@ -529,3 +530,17 @@ def test_what_is_about_to_go_to_another_strategy_is_not_closed_by_the_giver_nor_
     assert figures(of("A", account).quantity, of("B", account).quantity, of("C", account).quantity) == (6, 0, 0)
     account.book.expect(going, is_over=True)
     assert figures(of("A", account).quantity, of("B", account).quantity) == (10, -3)
+
+
+def test_an_order_for_several_strategies_takes_of_each_its_share() -> None:
+    account = Account()
+    for number, (name, units) in enumerate((("A", 10), ("B", 5)), 3):
+        account.trade(units, 10, strategy_name=name, order_id=UUID(int=number))
+    shares = tuple(PositionShare(strategy_name=name, quantity=Decimal(units)) for name, units in (("A", 10), ("B", 5)))
+    closing = limit_sale(strategy_name=FLATTEN, quantity=Decimal(16)).intent.but(shares=shares)
+    sale = account.commit(None, order_of(closing, SENT))
+    assert (of("A", account), of("B", account)) == (Stake(Decimal(10), sells=Decimal(10)), Stake(Decimal(5), sells=Decimal(5)))
+    (listed,) = account.book.open_orders("U1")
+    assert listed.parts == (("A", Decimal(10)), ("B", Decimal(5)), (FLATTEN, Decimal(1)))
+    account.commit(sale, then(sale, cancelled()))
+    assert (of("A", account), of("B", account)) == (Stake(Decimal(10)), Stake(Decimal(5)))
