@@ -536,11 +536,13 @@ def test_an_order_for_several_strategies_takes_of_each_its_share() -> None:
     account = Account()
     for number, (name, units) in enumerate((("A", 10), ("B", 5)), 3):
         account.trade(units, 10, strategy_name=name, order_id=UUID(int=number))
-    shares = tuple(PositionShare(strategy_name=name, quantity=Decimal(units)) for name, units in (("A", 10), ("B", 5)))
-    closing = limit_sale(strategy_name=FLATTEN, quantity=Decimal(16)).intent.but(shares=shares)
+    named = (("A", 10), ("B", 5), (FLATTEN, 1))
+    shares = tuple(PositionShare(strategy_name=name, quantity=Decimal(units)) for name, units in named)
+    closing = limit_sale(strategy_name=FLATTEN, quantity=Decimal(18)).intent.but(shares=shares)
     sale = account.commit(None, order_of(closing, SENT))
     assert (of("A", account), of("B", account)) == (Stake(Decimal(10), sells=Decimal(10)), Stake(Decimal(5), sells=Decimal(5)))
     (listed,) = account.book.open_orders("U1")
-    assert listed.parts == (("A", Decimal(10)), ("B", Decimal(5)), (FLATTEN, Decimal(1)))
+    assert listed.parts == (("A", Decimal(10)), ("B", Decimal(5)), (FLATTEN, Decimal(1)), (FLATTEN, Decimal(2)))
+    assert listed.units_of(FLATTEN) == 3
     account.commit(sale, then(sale, cancelled()))
     assert (of("A", account), of("B", account)) == (Stake(Decimal(10)), Stake(Decimal(5)))

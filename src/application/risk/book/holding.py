@@ -104,7 +104,7 @@ class InstrumentFigures:
         self.covers.close(order.order_id)
         for name, units in order.parts:
             self.open_of[name] = self.open_of[name].minus(order.side, units)
-            del self.orders[name][order.order_id]
+            self.orders[name].pop(order.order_id, None)
         self.doubts.pop(order.order_id, None)
 
     def share_out(self) -> Mapping[UUID, Cover]:
