@@ -58,7 +58,7 @@ ROWS = {
     "signal.account_id": Effect("B", sends("account", {"account_id": "B"}, accounts=[{"id": "A"}, {"id": "B"}])),
     "signal.strategy_name": Effect("trend", becomes(_view("strategy_name"), {"strategy_name": "trend"})),
     "signal.symbol": Effect("NASDAQ:TSLA", sends("instrument", {"symbol": "TSLA"})),
-    "signal.side": Effect("SELL", sends("side", {"side": "SELL"}, risk={"allow_short_selling": True})),
+    "signal.side": Effect("BUY", sends("side", {"side": "BUY"}, risk={"allow_short_selling": True})),
     "signal.order_type": Effect("LIMIT", sends("order_type", LIMIT)),
     "signal.quantity": Effect("7", sends("quantity", {"quantity": 7})),
     "signal.notional": Effect("2500", sends("notional", {"notional": 2500})),
