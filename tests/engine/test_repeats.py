@@ -55,7 +55,9 @@ async def test_another_side_symbol_strategy_account_or_an_exit_is_no_repeat(tmp_
         assert (await engine.execute.execute(a_signal("two", **other))).is_sent
 
 
-@pytest.mark.parametrize("exit_", [{"role": "EXIT"}, {}], ids=["by role", "what only reduces"])
+@pytest.mark.parametrize(
+    "exit_", [{"role": "EXIT"}, {"position_effect": "CLOSE"}, {}], ids=["by role", "by effect", "what only reduces"]
+)
 async def test_an_exit_may_follow_an_exit_at_once(tmp_path: Path, exit_: dict[str, Any]) -> None:
     async with a_scene(tmp_path, limits=WINDOW) as scene, scene.living() as engine:
         await engine.execute.execute(a_signal("one", quantity=10))

@@ -9,6 +9,7 @@ import pytest
 from liveorder.application.risk.book import AccountLedger, RiskBook, entries_between
 from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.limit_tables import LimitTable, NarrowLimits
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import RequestKind
 from liveorder.domain.order.shares import PositionShare
@@ -130,6 +131,22 @@ def test_instruments_that_are_held_or_being_opened_are_positions_and_flat_ones_a
     assert look(account.book).other_positions == 0
     account.trade(-10, 10, order_id=UUID(int=3))
     assert look(account.book, QQQ).other_positions == 0
+
+
+# --- tables of limits ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "bought"), [({"strategy_name": "trend"}, 30), ({"strategy_name": "x"}, 0), ({"symbol": "SPY"}, 100)]
+)
+def test_an_order_for_several_strategies_counts_to_each_by_its_share(table: dict[str, str], bought: int) -> None:
+    book = RiskBook()
+    shares = tuple(PositionShare(strategy_name=name, quantity=Decimal(units)) for name, units in (("trend", 30), ("swing", 70)))
+    book.track(limit_order(shares=shares, strategy_name="flatten"))
+    measured = book.seen_by(LimitTable.of(NarrowLimits(max_positions=1), RiskLimits(), **table), look(book), SPY)
+    assert (measured.exposure.buys, measured.open_orders) == (side(bought), 1 if bought else 0)
+    beside = book.seen_by(LimitTable.of(NarrowLimits(max_positions=1), RiskLimits(), **table), look(book, QQQ), QQQ)
+    assert figures(beside.other_exposure, beside.other_positions) == (bought * 10, 1 if bought else 0)
 
 
 # --- open orders -----------------------------------------------------------------------------------------------------------------

@@ -805,6 +805,12 @@ def test_an_exit_needs_no_score() -> None:
         assert refusal(scored(None, role=role), view(), allowed) == (("signal_score", "none", "a score") if needs_one else None)
 
 
+def test_what_says_close_needs_no_score() -> None:
+    order = scored(None, position_effect=PositionEffect.CLOSE)
+    assert "signal_score" not in [said.code for said in assess_all(order, view(), SCORES)]
+    assert leaving(scored(-10, position_effect=PositionEffect.CLOSE), SCORES) == ("signal_score", "-10", "-60")
+
+
 def test_a_persons_own_order_is_not_judged_by_a_score() -> None:
     assert leaving(scored(-10, is_operators=True), SCORES) is None
     assert refusal(proposal(score=Decimal(10), is_operators=True), view(), SCORES) is None

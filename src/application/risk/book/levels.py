@@ -12,7 +12,7 @@ from liveorder.application.risk.book.account import AccountBook
 from liveorder.application.risk.book.rows import strategy_of
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.limit_tables import LimitTable
-from liveorder.domain.risk import Exposure, RiskView
+from liveorder.domain.risk import Exposure, RiskView, share_of
 from liveorder.domain.values import ZERO, total
 
 
@@ -26,11 +26,13 @@ def seen_by(
     exposures, currencies = _held(table, account)
     open_orders = unattempted = 0
     for order in account.open.values():
-        if order.order_id != without and table.covers(order.strategy_name, order.instrument_key):
+        parts = [units for name, units in order.parts if table.covers(name, order.instrument_key)]
+        if parts and order.order_id != without:
             open_orders += 1
             unattempted += order.order_id in account.unattempted
-            before = exposures.get(order.instrument_key, Exposure())
-            exposures[order.instrument_key] = before.plus(order.side, order.quantity, order.value)
+            units, before = total(parts), exposures.get(order.instrument_key, Exposure())
+            value = order.value if units == order.quantity else share_of(order.value, units, order.quantity)
+            exposures[order.instrument_key] = before.plus(order.side, units, value)
     own = exposures.pop(instrument.key, Exposure())
     others = [exposure.sums for key, exposure in exposures.items() if currencies[key] == view.currency]
     trades, result = _session(table, account, view)
