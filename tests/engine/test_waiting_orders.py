@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine.engine import Engine
+from liveorder.application.reporting.views import verdict_view
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import CancelReason
@@ -241,3 +242,14 @@ async def test_waiting_orders_do_not_use_up_what_they_are_judged_by(tmp_path: Pa
         assert order.is_waiting
         await asyncio.sleep((THE_OPEN - EARLY).total_seconds() - 30)
         assert (await ended(engine, order)).status == "FILLED"
+
+
+async def test_what_a_signal_would_wait_for_is_told_and_nothing_stands_in_its_way(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=AGED, start=EARLY) as scene, scene.living() as engine:
+        told = verdict_view(*await engine.execute.appraise(at_the_open(timestamp=EARLY)))
+        assert (told.is_approved, told.refusals) == (True, ())
+        assert told.notes == (
+            "it would wait for the open of its market at 2025-03-10T13:30:00+00:00, and be sized and judged then",
+        )
+        now = verdict_view(*await engine.execute.appraise(a_signal(timestamp=EARLY)))
+        assert (now.is_approved, now.notes) == (False, ())

@@ -117,6 +117,8 @@ class Appraisal(NamedTuple):
     """Everything that stands in its way."""
     figures: Mapping[str, str]
     """By which it was sized."""
+    waits: str = ""
+    """For what it would wait first, for people; empty where it would be judged now."""
 
 
 class ExecuteOrder:
@@ -189,6 +191,9 @@ class ExecuteOrder:
         gateway = self.gateway_for(signal)
         sized = await self._sized(await self._gathered(signal, gateway))
         again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
+        wait = self._wait(gateway, signal, sized, _entries_met(signal, sized), is_operators=operator is not None)
+        if wait is not None:  # it would be judged when that is over
+            return Appraisal(sized.intent, again, sized.figures, wait.message)
         if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
             return Appraisal(sized.intent, [*again, form], sized.figures)  # there is no amount to judge
         assessment, risks = await self._gate.judge_all(gateway, sized.intent, sized.priced, is_operators=operator is not None)

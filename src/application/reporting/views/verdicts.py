@@ -41,8 +41,9 @@ class VerdictView(View):
 
 
 def verdict_view(
-    intent: OrderRequested, refusals: Sequence[Refused], figures: Mapping[str, str] = MappingProxyType({})
+    intent: OrderRequested, refusals: Sequence[Refused], figures: Mapping[str, str] = MappingProxyType({}), waits: str = ""
 ) -> VerdictView:
+    notes = (intent.terms.unattended_note, f"it would wait {waits}, and be sized and judged then" if waits else "")
     return VerdictView(
         signal_id=intent.signal_id,
         account_id=intent.account_id,
@@ -55,7 +56,7 @@ def verdict_view(
         figures=figures,
         is_approved=not refusals,
         refusals=tuple(_refusal(refusal) for refusal in refusals),
-        notes=(intent.terms.unattended_note,) if intent.terms.unattended else (),
+        notes=tuple(note for note in notes if note),
     )
 
 
