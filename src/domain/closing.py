@@ -38,7 +38,7 @@ class Kept(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class ClosingPlan:
     """In the order in which they are to be sent: the next one once the one before is closed."""
 
     orders: tuple[ClosingOrder, ...]
@@ -61,7 +61,7 @@ def closing_of(
     selling: Mapping[str, Decimal],
     usual: Product | None,
     lot_size: Decimal,
-) -> Closing:
+) -> ClosingPlan:
     """The orders that close what is ours of what the broker holds.
 
     `own`: signed units by strategy. `buying`, `selling`: units that open and in-doubt orders of each could still trade. Of all
@@ -87,7 +87,7 @@ def closing_of(
                 of_all = EXACT.subtract(of_all, units)
             if rest := EXACT.subtract(part.quantity.copy_abs(), units):
                 kept.append(Kept(part, rest, _why(part, closable, units, ours, taken, lot_size)))
-    return Closing(tuple(orders), tuple(kept))
+    return ClosingPlan(tuple(orders), tuple(kept))
 
 
 def _closable(ours: Decimal, theirs: Decimal, taken: Decimal) -> Decimal:

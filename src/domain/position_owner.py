@@ -10,7 +10,7 @@ from enum import StrEnum
 from liveorder.domain.events import Event
 
 FLATTEN = "flatten"
-"""The strategy of the orders by which `kill --flatten` closes what the broker holds, whoever opened it."""
+"""The strategy of the orders by which `kill --flatten` closes what the broker holds, of all strategies alike."""
 
 
 class PositionOwner(StrEnum):

@@ -14,7 +14,7 @@ from liveorder.application.recovery.rebook_positions import rebooked_as
 from liveorder.application.risk.book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, entries_of, position_key
 from liveorder.application.risk.book.entries import FILL
 from liveorder.application.risk.book.rows import fees_key, page_key
-from liveorder.application.risk.book.tallies import OF_NO_STRATEGY, Tally, tally_key
+from liveorder.application.risk.book.tallies import OF_NO_STRATEGY, StrategyTally, tally_key
 from liveorder.domain.events import Event
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
@@ -403,9 +403,9 @@ def test_trades_and_results_of_one_session_share_its_row() -> None:
 # --- tallies ---------------------------------------------------------------------------------------------------------------------
 
 
-def tally_of(ledger: AccountLedger, strategy_name: str = "trend") -> Tally:
+def tally_of(ledger: AccountLedger, strategy_name: str = "trend") -> StrategyTally:
     rows = {row.key: row.state for row in ledger.rows()}
-    return Tally.from_json(rows[tally_key(strategy_name, "ARCA:SPY")])
+    return StrategyTally.from_json(rows[tally_key(strategy_name, "ARCA:SPY")])
 
 
 def test_trades_and_results_are_told_apart_by_strategy_and_add_up_to_the_accounts() -> None:
@@ -442,7 +442,7 @@ def test_of_orders_that_are_alike_the_newest_is_known_and_of_sessions_the_newest
     newest = SentOrder(UUID(int=3), START + timedelta(days=3))
     assert (tally.last_alike("BUY"), tally.last_alike("SELL")) == (newest, SentOrder(OTHER_ID, START))
     assert tally.last_alike("SELL:CLOSE") is None
-    assert Tally.from_json(tally.to_json()) == tally
+    assert StrategyTally.from_json(tally.to_json()) == tally
 
 
 # --- staging ---------------------------------------------------------------------------------------------------------------------

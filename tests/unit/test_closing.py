@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveorder.domain.closing import Closing, Crossing, HeldPart, closing_of, crossings
+from liveorder.domain.closing import ClosingPlan, Crossing, HeldPart, closing_of, crossings
 from liveorder.domain.values import Product, Side
 
 D = Decimal
 
 
-def closing(own: Mapping[str, int | str], held: Mapping[Product | None, int | str], **more: Any) -> Closing:
+def closing(own: Mapping[str, int | str], held: Mapping[Product | None, int | str], **more: Any) -> ClosingPlan:
     usual: dict[str, Any] = {"buying": {}, "selling": {}, "usual": None, "lot_size": D(1)}
     parts = [HeldPart(product, D(quantity)) for product, quantity in held.items()]
     return closing_of({name: D(units) for name, units in own.items()}, parts, **usual | more)
 
 
-def orders(found: Closing) -> list[Any]:
+def orders(found: ClosingPlan) -> list[Any]:
     return [
         (order.product, order.side, order.quantity, {share.strategy_name: share.quantity for share in order.shares})
         for order in found.orders

@@ -85,7 +85,9 @@ class Reactions:
 
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         """`OrderRegister` stored a step of an order: another may wait for it; of a fill, the broker may keep a fee."""
-        self.rooms.trading.waiting.note(after)
+        waiting, account_id = self.rooms.trading.waiting, after.intent.account_id
+        if after.is_waiting or after.order_id in waiting.awaited[account_id]:
+            waiting.wake(account_id)
         if after.executions is not (before.executions if before is not None else Executions.none()):
             self.rooms.orders.fees.note_fill(after)
 

@@ -70,7 +70,7 @@ from liveorder.domain.sizing import (
     size,
 )
 from liveorder.domain.trading_halt import stopped_by
-from liveorder.domain.values import PositionEffect, TradingHours
+from liveorder.domain.values import PositionEffect, Side, TradingHours
 from liveorder.domain.waiting import Obstacles, is_over, wait_for
 
 REMEMBERED = 4096
@@ -308,6 +308,8 @@ class ExecuteOrder:
         """What the signal amounts to now."""
         standing = self._standing(gathered.gateway, gathered.signal, gathered.instrument, gathered.without)
         sized = gathered.sized(standing)
+        if sized.intent.terms.side is Side.BUY:
+            return sized
         return replace(sized, intent=await self._fees.sellable(gathered.gateway, sized.intent))
 
     async def _instrument(self, signal: Signal, gateway: Gateway) -> Instrument:

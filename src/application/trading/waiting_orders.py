@@ -43,14 +43,13 @@ class WaitingOrders:
         self._orders, self._gateways, self._execute, self._cancel = orders, gateways, execute, cancel
         self._clock, self._log, self._check_seconds = clock, log, check_seconds
         self._woken = {account_id: asyncio.Event() for account_id in gateways}
-        self._awaited = dict.fromkeys(gateways, frozenset[UUID]())
+        self.awaited = dict.fromkeys(gateways, frozenset[UUID]())
+        """By account, the orders whose end is waited for."""
         self._tried: dict[UUID, LateCancel] = {}
 
-    def note(self, order: LiveOrder) -> None:
-        """A step of the order is stored: one that begins to wait, or whose end is waited for, is looked at at once."""
-        account_id = order.intent.account_id
-        if order.is_waiting or order.order_id in self._awaited[account_id]:
-            self._woken[account_id].set()
+    def wake(self, account_id: str) -> None:
+        """Look now: an order of the account begins to wait, or one that is awaited took a step."""
+        self._woken[account_id].set()
 
     async def check_for_ever(self, account_id: str) -> None:
         woken = self._woken[account_id]
@@ -63,7 +62,7 @@ class WaitingOrders:
 
     async def check(self, account_id: str) -> None:
         waiting = [order for order in self._orders.unfinished(account_id) if order.is_waiting]
-        self._awaited[account_id] = frozenset(each for order in waiting if order.wait is not None for each in order.wait.orders)
+        self.awaited[account_id] = frozenset(each for order in waiting if order.wait is not None for each in order.wait.orders)
         self._tried = {entry: tried for entry, tried in self._tried.items() if self._orders.unfinished_with(entry) is not None}
         await concurrently(self._take_up, waiting, limit=QUESTIONS_AT_ONCE)
 

@@ -26,7 +26,7 @@ from liveorder.application.risk.book.rows import (
     page_key,
     page_of,
 )
-from liveorder.application.risk.book.tallies import OF_NO_STRATEGY, TALLY, Tally, tally_key
+from liveorder.application.risk.book.tallies import OF_NO_STRATEGY, TALLY, StrategyTally, tally_key
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position, shown
@@ -37,7 +37,7 @@ RESULT_DECIMALS = 18
 """To which a realised result is rounded for the day's sum: after less before, each rounded, so that errors do not add up."""
 
 _Place: TypeAlias = tuple[str, str]
-_Figure: TypeAlias = KeptHolding | SessionDay | FeesDue | Tally | str
+_Figure: TypeAlias = KeptHolding | SessionDay | FeesDue | StrategyTally | str
 
 
 class _Instrument(NamedTuple):
@@ -269,9 +269,9 @@ class AccountLedger:
         figure = self._figure(draft, place)
         return figure if isinstance(figure, SessionDay) else SessionDay()
 
-    def _tally(self, draft: dict[_Place, _Figure], place: _Place) -> Tally:
+    def _tally(self, draft: dict[_Place, _Figure], place: _Place) -> StrategyTally:
         figure = self._figure(draft, place)
-        return figure if isinstance(figure, Tally) else Tally()
+        return figure if isinstance(figure, StrategyTally) else StrategyTally()
 
     def _figure(self, draft: Mapping[_Place, _Figure], place: _Place) -> _Figure | None:
         if (drafted := draft.get(place)) is not None:
@@ -321,5 +321,5 @@ def _read(place: _Place, text: str, pages: Mapping[int, str]) -> _Figure:
     if key.startswith(FEES_DUE):
         return FeesDue.from_json(text)
     if key.startswith(TALLY):
-        return Tally.from_json(text)
+        return StrategyTally.from_json(text)
     return SessionDay.from_json(text) if key.startswith(DAY) else text

@@ -29,7 +29,7 @@ SESSIONS_KEPT = 3
 
 @lru_cache(4096)
 def tally_key(strategy_name: str, instrument_key: str) -> str:
-    """The row holds `Tally.to_json`."""
+    """The row holds `StrategyTally.to_json`."""
     return TALLY + json.dumps([strategy_name, instrument_key])
 
 
@@ -41,7 +41,7 @@ def tallied(key: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class StrategyTally:
     """Sessions, and what `last` says of an order, are texts: of most of them nobody ever asks."""
 
     days: Mapping[str, SessionDay] = field(default_factory=dict)
@@ -57,14 +57,14 @@ class Tally:
         order_id, at = known
         return SentOrder(UUID(order_id), datetime.fromisoformat(at))
 
-    def with_trade(self, session: str, alike: str, order_id: str, at: str) -> Tally:
+    def with_trade(self, session: str, alike: str, order_id: str, at: str) -> StrategyTally:
         """`at`: ISO-8601 in UTC."""
         day = self.days.get(session, NO_TRADES).with_trade()
         is_newest = alike not in self.last or at >= self.last[alike][1]
-        return Tally(self._with(session, day), {**self.last, alike: (order_id, at)} if is_newest else self.last)
+        return StrategyTally(self._with(session, day), {**self.last, alike: (order_id, at)} if is_newest else self.last)
 
-    def with_result(self, session: str, currency: str, change: Decimal) -> Tally:
-        return Tally(self._with(session, self.days.get(session, NO_TRADES).with_result(currency, change)), self.last)
+    def with_result(self, session: str, currency: str, change: Decimal) -> StrategyTally:
+        return StrategyTally(self._with(session, self.days.get(session, NO_TRADES).with_result(currency, change)), self.last)
 
     def _with(self, session: str, day: SessionDay) -> Mapping[str, SessionDay]:
         days = {**self.days, session: day}
@@ -75,7 +75,7 @@ class Tally:
         return msgspec.json.encode({"days": days, "last": self.last}).decode()
 
     @classmethod
-    def from_json(cls, text: str) -> Tally:
+    def from_json(cls, text: str) -> StrategyTally:
         fields = msgspec.json.decode(text)
         days = {session: SessionDay.from_dict(day) for session, day in fields["days"].items()}
         return cls(days, {alike: (order_id, at) for alike, (order_id, at) in fields["last"].items()})
@@ -85,18 +85,18 @@ class Tallies:
     """Those of one account, as the store has them; each is read when it is first needed."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], str | Tally] = {}
+        self._known: dict[tuple[str, str], str | StrategyTally] = {}
 
     def absorb(self, row_key: str, state: str) -> None:
         self._known[tallied(row_key)] = state
 
-    def items(self) -> Iterator[tuple[tuple[str, str], Tally]]:
+    def items(self) -> Iterator[tuple[tuple[str, str], StrategyTally]]:
         """By strategy and instrument."""
         for whose in self._known:
             yield whose, self.of(*whose)
 
-    def of(self, strategy_name: str, instrument_key: str) -> Tally:
+    def of(self, strategy_name: str, instrument_key: str) -> StrategyTally:
         known = self._known.get((strategy_name, instrument_key))
         if isinstance(known, str):
-            known = self._known[strategy_name, instrument_key] = Tally.from_json(known)
-        return known or Tally()
+            known = self._known[strategy_name, instrument_key] = StrategyTally.from_json(known)
+        return known or StrategyTally()
