@@ -229,9 +229,11 @@ def _is_more_to_come(environment: Environment) -> bool:
 
 
 def _left_open(order: LiveOrder, may_doubt: bool) -> str:
-    """All of its requests must be in doubt, where one may be: a person is asked about an order once."""
+    """All of its requests must be in doubt, where one may be: a person is asked about an order once. Until then an exit waits for
+    the entry that is in doubt.
+    """
     name = order.intent.signal_id
-    if order.status.value == "PENDING":
+    if order.status.value == "PENDING" and not (may_doubt and order.is_waiting):
         return f"{name} is neither sent nor refused"
     if order.requests and not (may_doubt and all(request.is_in_doubt for request in order.requests.values())):
         return f"{name} has requests open: {', '.join(f'{key} {request.unknown_why}' for key, request in order.requests.items())}"
