@@ -202,6 +202,11 @@ class Signal(BaseModel):
         said = {name: getattr(self, name) for name in self.model_fields_set - {"signal_id", "account_id"}}
         return frozenset({fingerprint(said), fingerprint(said | {"account_id": account_id})})
 
+    def meaning(self, effect: PositionEffect | None) -> Self:
+        """The same, said outright where it was understood to close: what it closes may be gone by the time it is sized again."""
+        is_to_close = effect is PositionEffect.CLOSE and not self.has_target
+        return self.model_copy(update={"position_effect": effect}) if is_to_close else self
+
     def to_json(self) -> str:
         """Parses to an equal signal with the same fingerprint, in this and every later version."""
         return self.model_dump_json(include=self.model_fields_set | {"signal_id"})

@@ -391,7 +391,7 @@ class ExecuteOrder:
         wait, gateway = order.wait, self._gateways[order.intent.account_id]
         if wait is None:
             return order
-        signal = Signal.parse(wait.signal)
+        signal = Signal.parse(wait.signal).meaning(order.terms.position_effect)
         known = order.terms.signal_at, order.intent.instrument
         sized = await self._sized(await self._gathered(signal, gateway, *known, without=order.order_id))
         counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
