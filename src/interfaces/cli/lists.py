@@ -28,6 +28,7 @@ def list_command(model: ReadModel[Any, V], show: Callable[[Sequence[V]], None] |
     """Make the command. `show` prints the rows if people see more than their table."""
 
     def command(config: Config, store: Store, as_json: bool, as_csv: bool, newest: int | None, **options: Any) -> None:
+        check_form(as_json=as_json, as_csv=as_csv)
         wanted = query_of(model, newest, options)
         rows = read(settings_for(config, store), lambda reader: reader.listed(model, wanted))
         print_rows(model.view, rows, show or partial(print_list, model), as_json=as_json, as_csv=as_csv)
@@ -35,6 +36,12 @@ def list_command(model: ReadModel[Any, V], show: Callable[[Sequence[V]], None] |
     described = {"config": (Config, None), "store": (Store, None), "as_json": (AsJson, False), "as_csv": (AsCsv, False)}
     described |= {each.name: _option(each) for each in model.filters} | {"newest": (Newest, None)}
     return described_by(command, described, model.about)
+
+
+def check_form(*, as_json: bool, as_csv: bool) -> None:
+    """Raises `InvalidInput` where both are asked for."""
+    if as_json and as_csv:
+        raise InvalidInput("csv", "cannot be combined with json", "leave one of them out")
 
 
 def query_of(model: ReadModel[Any, Any], newest: int | None, options: Mapping[str, Any]) -> Query:
@@ -45,9 +52,7 @@ def query_of(model: ReadModel[Any, Any], newest: int | None, options: Mapping[st
 
 
 def print_rows(view: type[V], rows: Sequence[V], show: Callable[[Sequence[V]], None], *, as_json: bool, as_csv: bool) -> None:
-    """`show` prints them for people. Raises `InvalidInput`."""
-    if as_json and as_csv:
-        raise InvalidInput("csv", "cannot be combined with json", "leave one of them out")
+    """`show` prints them for people."""
     if as_json:
         print_json([row.to_dict() for row in rows])
     elif as_csv:

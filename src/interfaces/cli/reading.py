@@ -31,7 +31,7 @@ from liveorder.interfaces.cli.account_page import print_accounts
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, code_for, result_of, show_order
 from liveorder.interfaces.cli.doubts_page import print_doubts
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from liveorder.interfaces.cli.lists import Command, described_by, list_command, print_rows, query_of, read
+from liveorder.interfaces.cli.lists import Command, check_form, described_by, list_command, print_rows, query_of, read
 from liveorder.interfaces.cli.lookups import the_order
 from liveorder.interfaces.cli.options import (
     AnyId,
@@ -120,6 +120,7 @@ def by_account(listing: Command) -> Command:
         if not by_account:
             listing(config=config, store=store, as_json=as_json, as_csv=as_csv, newest=newest, **options)
             return
+        check_form(as_json=as_json, as_csv=as_csv)
         wanted = query_of(POSITIONS, newest, options)
         rows = read(settings_for(config, store), lambda reader: reader.views.account_positions(wanted))
         print_rows(AccountPositionView, rows, listings.print_account_positions, as_json=as_json, as_csv=as_csv)
