@@ -286,10 +286,12 @@ async def test_refused_credentials_halt_at_once_and_are_told_apart_from_failures
 
 async def test_killing_cancels_entries_keeps_what_protects_and_says_what_is_left(tmp_path: Path) -> None:
     async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
-        entry = await engine.execute.execute(a_limit("entry"))
-        await scene.control.fill(entry.broker_order_id or "", Decimal(4), Decimal(400))
+        held = await engine.execute.execute(a_limit("held", quantity=4, strategy_name="guarded"))
+        await scene.control.fill(held.broker_order_id or "", Decimal(4), Decimal(400))
         await asyncio.sleep(1)
-        guard = await engine.execute.execute(a_limit("guard", 600, side="SELL", role=OrderRole.STOP_LOSS))
+        entry = await engine.execute.execute(a_limit("entry"))
+        guards: dict[str, Any] = {"side": "SELL", "role": OrderRole.STOP_LOSS, "strategy_name": "guarded"}
+        guard = await engine.execute.execute(a_limit("guard", 600, **guards))
         report = await engine.kill_all.kill("enough", "person:ann")
         assert (report.is_durable, report.cancelled, report.not_cancelled) == (True, (entry.order_id,), ())
         entry = await engine.orders.get(entry.order_id)
