@@ -40,7 +40,7 @@ def test_rounding_is_passive_on_the_grid_and_done_once(instrument: Instrument, p
     tick = instrument.tick_at(rounded)
     assert rounded <= price if side is Side.BUY else rounded >= price
     assert EXACT.remainder(rounded, tick) == 0
-    assert abs(EXACT.subtract(rounded, price)) < instrument.tick_at(price)
+    assert EXACT.abs(EXACT.subtract(rounded, price)) < instrument.tick_at(price)
     assert instrument.round_price(rounded, side) == rounded
 
 
