@@ -158,3 +158,15 @@ async def test_a_cancel_ends_the_wait_and_the_entry_stays_as_it_is(tmp_path: Pat
         await fills(scene, engine, entry, 10)
         await asyncio.sleep(5)
         assert scene.venue_orders(exit_) == []
+
+
+async def test_an_exit_decided_while_its_entry_is_being_stored_waits_for_it_too(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry, exit_ = await asyncio.gather(
+            engine.execute.execute(a_limit("in", quantity=10)), engine.execute.execute(an_exit(timestamp=scene.clock.now()))
+        )
+        assert exit_.wait is not None
+        assert exit_.wait.orders == (entry.order_id,)
+        assert (await ended(engine, entry)).status == "CANCELLED"
+        assert (await ended(engine, exit_)).status == "REJECTED"
+        assert scene.venue_orders(exit_) == []
