@@ -169,6 +169,7 @@ def _connection(plan: ServicePlan, crash_point: ProcessCrashPoint, emit: Emit, d
         call_timeout_seconds=plan.call_timeout_seconds,
         own_delay_seconds=plan.call_timeout_seconds,
         breaker_failures=1000,
+        market_timeout_seconds=600.0,  # of a machine with so much beside it, that is none
     )
     return AccountConnection(account, broker, parts.market_data, parts.instruments)
 

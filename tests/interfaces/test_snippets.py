@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings import Settings
+from liveorder.interfaces.cli.main import app
 from tests.documentation import ROOT, SNIPPETS, Snippet
 
 ELSEWHERE = {
@@ -126,11 +130,23 @@ def read_environment(snippet: Snippet, folder: Path) -> None:
 
 
 def find_commands(snippet: Snippet, _: Path) -> None:
-    """Lines of a shell call `make` with targets that there are."""
+    """Lines of a shell call `make` with targets that there are, or `liveorder` with a command and options that it takes."""
     for line in snippet.text.splitlines():
-        program, *targets = line.partition("#")[0].split()
-        assert program == "make"
-        subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, check=True, capture_output=True, env=os.environ)
+        program, *arguments = shlex.split(line, comments=True)
+        assert program in ("make", "liveorder")
+        if program == "make":
+            subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, check=True, capture_output=True, env=os.environ)
+        else:
+            parse_arguments(arguments)
+
+
+def parse_arguments(arguments: list[str]) -> None:
+    command = typer.main.get_command(app)
+    context = command.make_context("liveorder", arguments)
+    while isinstance(command, TyperGroup):
+        name, found, arguments = command.resolve_command(context, arguments)
+        assert found is not None, name
+        command, context = found, found.make_context(name, arguments, parent=context)
 
 
 TRIED: dict[str, Callable[[Snippet, Path], None]] = {
