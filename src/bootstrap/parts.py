@@ -99,7 +99,7 @@ def calendars_of(settings: Settings) -> ExchangeCalendars:
             raise SettingsError(f"special_sessions: {each.calendar} has two for {each.day}; keep one")
         special[each.calendar][each.day] = tuple(map(span_of, each.hours))
     try:
-        return ExchangeCalendars(special)
+        return ExchangeCalendars(special, in_threads=True)
     except InvalidInput as error:
         raise SettingsError(f"special_sessions: {error}") from None
 

@@ -6,10 +6,12 @@ kept as sorted lists of epoch seconds. The library has no calendar of the NSE; X
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
@@ -48,13 +50,23 @@ class _Timetable(Protocol):
 
 
 class ExchangeCalendars(TradingCalendar):
-    """The first question about a calendar builds it, which takes about 0.1 s; the very first about 1 s."""
+    """The first question about a calendar that was not prepared builds it, which takes about 0.1 s; the very first about 1 s."""
 
-    def __init__(self, overrides: Overrides | None = None) -> None:
-        self._overrides = overrides or {}
+    def __init__(self, overrides: Overrides | None = None, *, in_threads: bool = False) -> None:
+        """`in_threads`: calendars are prepared there. Else nothing is prepared, which suits programs without an event loop."""
+        self._overrides, self._in_threads = overrides or {}, in_threads
         for name in self._overrides:
             _calendar(name)
         self._timetables: dict[str, _Timetable] = {ALWAYS_OPEN: _AlwaysOpen()}
+        self._prepared = {ALWAYS_OPEN}
+
+    async def prepare(self, calendar_names: Iterable[str]) -> None:
+        for name in calendar_names:
+            if self._in_threads and name not in self._prepared:
+                with suppress(InvalidInput):
+                    for hours in TradingHours:
+                        await asyncio.to_thread(self._timetable, name, hours)
+                    self._prepared.add(name)
 
     def session_of(self, calendar_name: str, at: datetime) -> date:
         return self._timetable(calendar_name).session_of(_seconds(at))
@@ -77,14 +89,18 @@ class ExchangeCalendars(TradingCalendar):
         return timetable.days[-1] if isinstance(timetable, _Sessions) else None
 
     def _timetable(self, calendar_name: str, hours: TradingHours = TradingHours.REGULAR) -> _Timetable:
-        around = _EXTENDED.get(calendar_name) if hours is TradingHours.EXTENDED else None
-        name = calendar_name if around is None else f"{calendar_name} {hours}"
-        known = self._timetables.get(name)
+        key = self._key(calendar_name, hours)
+        known = self._timetables.get(key)
         if known is None:
+            around = _EXTENDED[calendar_name] if key != calendar_name else _NOT_AROUND
             special = {**_shipped().get(calendar_name, {}), **self._overrides.get(calendar_name, {})}
             days = tuple((day, tuple(special[day])) for day in special)
-            known = self._timetables[name] = _load(calendar_name, days, around or _NOT_AROUND)
+            known = self._timetables[key] = _load(calendar_name, days, around)
         return known
+
+    @staticmethod
+    def _key(calendar_name: str, hours: TradingHours) -> str:
+        return f"{calendar_name} {hours}" if hours is TradingHours.EXTENDED and calendar_name in _EXTENDED else calendar_name
 
 
 def calendar_of_exchange(exchange: str) -> str | None:

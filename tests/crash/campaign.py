@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from liveorder.domain.errors import StoreUnavailable
+from liveorder.domain.errors import BrokerTimeoutError, StoreUnavailable
 from tests.crash.cases import Case
 from tests.crash.defect_cases import cases_of_defects
 from tests.crash.matrix import Boundaries, Matrix, aimed, drawn
@@ -28,6 +28,8 @@ AT_ONCE = 8 * (os.cpu_count() or 1)
 """Trials side by side: they mostly wait."""
 BATCH = 240
 """Trials at one set of venues."""
+OF_THE_MACHINE = (StoreUnavailable.__name__, BrokerTimeoutError.__name__)
+"""What a service refuses with when its database server went away, or the venue's process did not get the processor."""
 BEYOND_SHARE = 50
 """For so many kills, one trial beyond the declared bound."""
 
@@ -113,7 +115,7 @@ async def _tried_safely(scene: Scene, case: Case, accounts: tuple[str, str]) -> 
         try:
             return await tried(scene, case, first)
         except (TimeoutError, StoreUnavailable, Refused) as error:
-            if isinstance(error, Refused) and error.name != StoreUnavailable.__name__:
+            if isinstance(error, Refused) and error.name not in OF_THE_MACHINE:
                 raise
             return replace(await tried(scene, case, second), repeated_for=_described(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the campaign goes on and reports it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -377,6 +377,37 @@ async def test_hours_are_those_that_are_usual_unless_the_signal_names_some(tmp_p
         auction = await engine.execute.execute(a_limit("auction", time_in_force="CLS"))
         found = (usual.intent.terms.hours, named.intent.terms.hours, auction.intent.terms.hours)
         assert found == (TradingHours.EXTENDED, TradingHours.REGULAR, TradingHours.REGULAR)
+
+
+class OnlyPrepared(ExchangeCalendars):
+    """Answers only for calendars that were prepared: building one takes as long as the loop must not be held up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: set[str] = set()
+
+    async def prepare(self, calendar_names: Iterable[str]) -> None:
+        self.prepared |= set(calendar_names)
+
+    def session_of(self, calendar_name: str, at: datetime) -> date:
+        assert calendar_name in self.prepared
+        return super().session_of(calendar_name, at)
+
+    def is_open(self, calendar_name: str, at: datetime, hours: TradingHours = TradingHours.REGULAR) -> bool:
+        assert calendar_name in self.prepared
+        return super().is_open(calendar_name, at, hours)
+
+
+async def test_a_calendar_is_prepared_before_it_is_asked_for_a_signal_and_for_a_known_order(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, calendar=OnlyPrepared()) as scene:
+        async with scene.living() as engine:
+            resting = await engine.execute.execute(a_limit())
+            assert resting.is_sent
+        scene.calendar = OnlyPrepared()
+        async with scene.living() as engine:
+            await engine.cancel.cancel(resting.order_id)
+            await until(lambda: engine.is_quiet)
+        assert scene.calendar.prepared == {"XNYS"}
 
 
 BEFORE_THE_OPEN = datetime(2025, 3, 10, 13, 0, tzinfo=UTC)

@@ -1,13 +1,16 @@
 import subprocess
 import sys
+import threading
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.values import TradingHours
+from liveorder.infrastructure import calendars as calendars_module
 from liveorder.infrastructure.calendars import ExchangeCalendars, Overrides, calendar_of_exchange, span_of
 
 CALENDARS: TradingCalendar = ExchangeCalendars()
@@ -219,6 +222,27 @@ sys.exit("pandas" in sys.modules)
 @pytest.mark.parametrize(("exchange", "calendar"), [("NSE", "XBOM"), ("NYSE", "XNYS"), ("XLON", "XLON"), ("SMART", None)])
 def test_an_exchange_is_known_by_its_name_where_that_says_where_it_trades(exchange: str, calendar: str | None) -> None:
     assert calendar_of_exchange(exchange) == calendar
+
+
+async def test_a_calendar_is_prepared_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def noticed(*asked: Any) -> Any:
+        threads.append(threading.current_thread())
+        return load(*asked)
+
+    load = calendars_module._load
+    monkeypatch.setattr(calendars_module, "_load", noticed)
+    calendars = ExchangeCalendars(in_threads=True)
+    await calendars.prepare(("XNYS", "24/7", "XBOM", "no such"))
+    assert len(threads) == 4
+    assert threading.main_thread() not in threads
+    await calendars.prepare(("XNYS", "XBOM"))
+    for hours in TradingHours:
+        assert calendars.is_open("XNYS", utc("2025-03-10T15:00"), hours)
+    assert len(threads) == 4
+    with pytest.raises(InvalidInput, match="no such is unknown"):
+        calendars.is_open("no such", utc("2025-03-10T15:00"))
 
 
 def test_a_market_that_never_closes_has_no_last_session() -> None:

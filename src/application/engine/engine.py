@@ -66,7 +66,7 @@ class Engine:
         self.ownership = Ownership(lease, terms.owner, terms.lease_seconds, clock, log, then.store_is_lost)
         self.tasks = BackgroundTasks(clock, sparing_log, self.ownership.lose)
         self.dispatcher = Dispatcher(log, signals_at_once=terms.signals_at_once)
-        gateways = {account_id: _gateway(terms, each, clock, then) for account_id, each in connections.items()}
+        gateways = {account_id: _gateway(terms, each, calendar, clock, then) for account_id, each in connections.items()}
         on = Foundation(store, Recorder(store, clock, randomness), gateways, calendar, journal, clock, log, sparing_log)
         self._rooms = assemble(terms, on, self.dispatcher, then, self.ownership.lost.is_set, on_error)
         self._furnish(self._rooms)
@@ -104,7 +104,9 @@ class Engine:
         self.risk.judge_by(self.identity.positions)
         await self._rooms.recovery.rebook.after_a_migration(ledger)
         self.risk.absorb(ledger.rows())
-        for order in await self.orders.load():
+        unfinished = await self.orders.load()
+        await self._rooms.on.calendar.prepare({order.intent.instrument.calendar for order in unfinished})
+        for order in unfinished:
             self._refuse_unknown_account(order)
             self.risk.track(order)
         if before_trading is not None:
@@ -199,12 +201,15 @@ class Engine:
         return self.dispatcher.is_idle and not self.orders.unfinished()
 
 
-def _gateway(terms: EngineConfig, connection: AccountConnection, clock: Clock, then: Reactions) -> Gateway:
+def _gateway(
+    terms: EngineConfig, connection: AccountConnection, calendar: TradingCalendar, clock: Clock, then: Reactions
+) -> Gateway:
     return Gateway(
         connection.terms,
         connection.broker,
         connection.market_data,
         connection.instruments,
+        calendar,
         clock,
         then.broker_fails,
         is_shadow=terms.execution.is_shadow,

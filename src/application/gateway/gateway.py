@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from liveorder.application.gateway.admission import Deadlines, RateLimit
 from liveorder.application.ports.broker import Absence, Broker, Prepared
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery, Instruments
 from liveorder.application.ports.market_data import MarketData
@@ -61,6 +62,7 @@ class Gateway:
         broker: Broker,
         market_data: MarketData,
         instruments: Instruments,
+        calendar: TradingCalendar,
         clock: Clock,
         on_failures: Callable[[str, int, BrokerError], None],
         *,
@@ -69,7 +71,7 @@ class Gateway:
         """`is_shadow`: requests are turned away here, and only questions reach the broker."""
         self.account_id = terms.account_id
         self.terms, self.broker, self.market_data, self.instruments = terms, broker, market_data, instruments
-        self._clock, self._on_failures, self._is_shadow = clock, on_failures, is_shadow
+        self._calendar, self._clock, self._on_failures, self._is_shadow = calendar, clock, on_failures, is_shadow
         limits = broker.capabilities
         self.limit = RateLimit(clock, limits.requests_per_second, limits.requests_per_minute, terms.reserved_share_for_cancels)
         self.deadlines = Deadlines(clock, terms.call_timeout_seconds, terms.own_delay_seconds)
@@ -187,7 +189,7 @@ class Gateway:
                 await self._clock.sleep(seconds)
 
     async def resolve(self, query: InstrumentQuery, *, is_away: bool = False) -> Instrument | None:
-        """The instrument that is meant. Raises `BrokerError`.
+        """The instrument that is meant, whose calendar can be asked at once. Raises `BrokerError`.
 
         `is_away`: the broker cannot be reached; what was asked in this run before is answered as then.
         """
@@ -196,6 +198,8 @@ class Gateway:
         found = self._resolved[query] = await self.ask_again(lambda: self.instruments.resolve(query))
         if len(self._resolved) > MOST_RESOLVED:
             del self._resolved[next(iter(self._resolved))]
+        if found is not None:
+            await self._calendar.prepare((found.calendar,))
         return found
 
     async def price(self, instrument: Instrument, side: Side, *, is_urgent: bool = False) -> Priced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Protocol
 
@@ -20,6 +21,9 @@ class TradingCalendar(Protocol):
     calendar's name raises `InvalidInput` for an unknown calendar and for a time outside the years it covers: a market never counts
     as closed because its calendar ran out. An adapter inherits the methods that take an instrument.
     """
+
+    async def prepare(self, calendar_names: Iterable[str]) -> None:
+        """Make ready what takes long to build, without holding up the event loop. Unknown names are passed over: asking fails."""
 
     def session_of(self, calendar_name: str, at: datetime) -> date:
         """The session day to which `at` belongs.
