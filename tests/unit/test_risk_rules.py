@@ -899,6 +899,16 @@ def test_a_loss_that_reaches_its_limit_ends_the_day() -> None:
     assert refusal(proposal(), lost, limits(max_daily_loss=Decimal(100))) == ("daily_loss", "100", "100")
 
 
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [("100.5", "lost 100.5 USD"), ("100.123456789012345678", "lost 100.1235 USD"), ("100.00000000001", "lost 100.0001 USD")],
+)
+def test_a_loss_is_told_to_four_decimals_and_never_as_less_than_the_limit(lost: str, words: str) -> None:
+    (found,) = assess_all(proposal(), view(realized_net_today=-Decimal(lost)), limits(max_daily_loss=Decimal(100)))
+    assert words in found.message
+    assert found.measured == lost
+
+
 def test_positions_are_limited_all_together_open_orders_included() -> None:
     seen = holding(100, buys=20, other_position_value=Decimal(3000))
     assert refusal(proposal(), seen, limits(max_position_size=Decimal(9500))) is None

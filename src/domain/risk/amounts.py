@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import EXACT
+
+_SHORT = Decimal("0.0001")
 
 
 def order_quantity(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
@@ -52,7 +55,7 @@ def daily_loss(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     if limit is None or loss < limit:
         return None
     measured, allowed = decimal_text(loss), decimal_text(limit)
-    message = f"session {view.session_date.isoformat()} lost {measured} {view.currency}, the limit is {allowed}"
+    message = f"session {view.session_date.isoformat()} lost {_in_words(loss)} {view.currency}, the limit is {allowed}"
     return RiskRefusal("daily_loss", message, measured, allowed)
 
 
@@ -60,4 +63,10 @@ def _above(code: str, what: str, measured: Decimal | int | None, limit: Decimal 
     if measured is None or limit is None or measured <= limit:
         return None
     found, allowed = decimal_text(Decimal(measured)), decimal_text(Decimal(limit))
-    return RiskRefusal(code, f"{what} would be {found}, the limit is {allowed}", found, allowed)
+    return RiskRefusal(code, f"{what} would be {_in_words(Decimal(measured))}, the limit is {allowed}", found, allowed)
+
+
+def _in_words(measured: Decimal) -> str:
+    """To four decimals, rounded up, so that it never reads as within the limit that it is beyond."""
+    short = measured.quantize(_SHORT, ROUND_CEILING, EXACT)
+    return decimal_text(measured if short == measured else short)
