@@ -99,10 +99,10 @@ def forgets_what_is_closing(engine: Engine) -> None:
 
 def forgets_what_waits(engine: Engine) -> None:
     """Only the life in which an order began to wait looks whether it is still to wait."""
-    execute: Any = engine.execute
-    is_to_be_judged = execute.is_to_be_judged
+    waits: Any = engine.execute._waits
+    is_over = waits.is_over
 
     def of_this_life(order: LiveOrder) -> bool:
-        return order.intent.session_id == execute._terms.session_id and bool(is_to_be_judged(order))
+        return order.intent.session_id == engine.terms.execution.session_id and bool(is_over(order))
 
-    execute.is_to_be_judged = of_this_life
+    waits.is_over = of_this_life

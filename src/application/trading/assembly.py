@@ -17,6 +17,7 @@ from liveorder.application.trading.replace_order import ReplaceOrder
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.transfer import Transfer
 from liveorder.application.trading.waiting_orders import WaitingOrders
+from liveorder.application.trading.waits import Waits
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
 
@@ -41,8 +42,9 @@ def assemble(
     register, gateways, track, halts = orders.register, on.gateways, orders.track, risk.halts
     submit = SubmitOrder(register, gateways, risk.gate, halts, on.calendar, track, on.clock, on_error)
     cancel = CancelOrder(register, gateways, track, on.journal, on.clock, on.sparing_log)
+    waits = Waits(register, gateways, halts, submit, on.calendar, on.clock, is_shadow=terms.is_shadow)
     execute = ExecuteOrder(
-        terms, register, gateways, risk.book, risk.figures, orders.fees, risk.gate, halts, submit, on.calendar, on.clock, on.log
+        terms, register, gateways, risk.book, risk.figures, orders.fees, risk.gate, halts, submit, waits, on.clock, on.log
     )
     return Trading(
         execute,
@@ -50,7 +52,7 @@ def assemble(
         cancel,
         ReplaceOrder(register, gateways, risk.gate, halts, track),
         OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
-        WaitingOrders(register, gateways, execute, cancel, on.clock, on.sparing_log),
+        WaitingOrders(register, gateways, execute, submit, waits, cancel, on.clock, on.sparing_log),
         ClosePositions(orders.positions, gateways, risk.book, execute, on.clock),
         Adopt(terms, register, gateways, track),
         Transfer(orders.positions, register, gateways, risk.book, on.clock),

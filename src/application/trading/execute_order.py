@@ -19,7 +19,6 @@ from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
-from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
@@ -29,6 +28,7 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.submit_order import SubmitOrder
+from liveorder.application.trading.waits import Waits
 from liveorder.domain.claim import IdempotencyClaim, Recognition, recognition
 from liveorder.domain.errors import BrokerError, InvalidSymbolError, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.events import PERSON, Event
@@ -43,8 +43,6 @@ from liveorder.domain.order.events import (
     RejectReason,
     SubmissionStarted,
     WaitBegan,
-    WaitEnded,
-    WaitReason,
 )
 from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.position_effect import MAX_EQUITY_AGE_SECONDS, Standing, depends_on_holdings, equity_of, side_for_price
@@ -70,8 +68,7 @@ from liveorder.domain.sizing import (
     size,
 )
 from liveorder.domain.trading_halt import stopped_by
-from liveorder.domain.values import PositionEffect, Side, TradingHours
-from liveorder.domain.waiting import Obstacles, is_over, wait_for
+from liveorder.domain.values import PositionEffect, Side
 
 REMEMBERED = 4096
 """Signals that came last."""
@@ -135,14 +132,14 @@ class ExecuteOrder:
         gate: RiskGate,
         halts: TradingHalts,
         submit: SubmitOrder,
-        calendar: TradingCalendar,
+        waits: Waits,
         clock: Clock,
         log: ActivityLog,
     ) -> None:
         self._terms, self._orders, self._gateways = terms, orders, gateways
         self._risk, self._figures, self._fees = risk, figures, fees
         self._gate, self._halts, self._submit = gate, halts, submit
-        self._calendar, self._clock, self._log = calendar, clock, log
+        self._waits, self._clock, self._log = waits, clock, log
         self._recent = RecentSignals()
 
     async def execute(
@@ -189,9 +186,9 @@ class ExecuteOrder:
         """As `validate`, with the figures by which it was sized."""
         known = await self._known(signal, await self._orders.claims(self._recognition(signal)))
         gateway = self.gateway_for(signal)
-        sized = await self._sized(await self._gathered(signal, gateway))
+        sized = await self.sized(await self.gathered(signal, gateway))
         again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
-        wait = self._wait(gateway, signal, sized, _entries_met(signal, sized), is_operators=operator is not None)
+        wait = self._wait(gateway, signal, sized, entries_met(signal, sized), is_operators=operator is not None)
         if wait is not None:  # it would be judged when that is over
             return Appraisal(sized.intent, again, sized.figures, wait.message)
         if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
@@ -221,8 +218,8 @@ class ExecuteOrder:
         try:
             gateway = self.gateway_for(signal)
             is_urgent = operator is not None and signal.effect is PositionEffect.CLOSE
-            gathered = await self._gathered(signal, gateway, published_at, instrument, shares, is_urgent=is_urgent)
-            sized = await self._sized(gathered)
+            gathered = await self.gathered(signal, gateway, published_at, instrument, shares, is_urgent=is_urgent)
+            sized = await self.sized(gathered)
         except UnusableSignal:
             if known := await self._known(signal, await self._orders.claims(known_by)):
                 return known, False
@@ -231,7 +228,7 @@ class ExecuteOrder:
         claim = Claiming(claim_of(sized.intent, store.keys), known_by, dead_letter)
         is_suspect = self._halts.now.may_have_forgotten(gateway.account_id, signal.timestamp, self._clock.now())
         try:
-            entries = () if shares else _entries_met(signal, sized)
+            entries = () if shares else entries_met(signal, sized)
             wait = None if is_suspect else self._wait(gateway, signal, sized, entries, is_operators=operator is not None)
             if wait is not None:
                 began = [sized.intent, wait]
@@ -260,9 +257,18 @@ class ExecuteOrder:
             raise UnusableSignal(f"account_id: {account_id} {what}; known are {', '.join(self._gateways)}", signal.signal_id)
         return gateway
 
+    def _wait(
+        self, gateway: Gateway, signal: Signal, sized: SizedIntent, entries: tuple[UUID, ...], *, is_operators: bool
+    ) -> WaitBegan | None:
+        """What it has to wait for; None where it is judged now."""
+        is_away = self._halts.now.is_waiting_for_broker(gateway.account_id)
+        if not (entries or is_away or signal.hours is SignalHours.NEXT_OPEN):
+            return None
+        return self._waits.wait_of(gateway, signal, sized, entries, is_operators=is_operators)
+
     # --- what it amounts to ----------------------------------------------------------------------------------------------------
 
-    async def _gathered(
+    async def gathered(
         self,
         signal: Signal,
         gateway: Gateway,
@@ -304,7 +310,7 @@ class ExecuteOrder:
             return Standing(signal.strategy_name)
         return self._risk.standing(gateway.account_id, signal.strategy_name, instrument, without)
 
-    async def _sized(self, gathered: Gathered) -> SizedIntent:
+    async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now."""
         standing = self._standing(gathered.gateway, gathered.signal, gathered.instrument, gathered.without)
         sized = gathered.sized(standing)
@@ -351,71 +357,6 @@ class ExecuteOrder:
         check_multiplier(signal, instrument, can, name)
         return instrument
 
-    # --- waiting -----------------------------------------------------------------------------------------------------------------
-
-    def _wait(
-        self, gateway: Gateway, signal: Signal, sized: SizedIntent, entries: tuple[UUID, ...] = (), *, is_operators: bool
-    ) -> WaitBegan | None:
-        """What it has to wait for; None where it is judged now, or could not be sent whatever came."""
-        intent = sized.intent
-        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)._replace(entries=entries)
-        _, limits = gateway.terms.limits_in(intent.instrument.currency)
-        wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
-        if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):
-            return None
-        if sized.refusal is not None:  # what it amounts to is seen when the wait is over
-            return wait
-        return None if self._submit.refusal(gateway, intent) is not None else wait
-
-    def _obstacles(self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool) -> Obstacles:
-        now, opens_at = self._clock.now(), None
-        if hours is SignalHours.NEXT_OPEN and not self._calendar.is_open_for(instrument, now, TradingHours.REGULAR):
-            opens_at = self._calendar.next_open(instrument.calendar, now)
-        return Obstacles(now, opens_at, not is_operators and self._halts.now.is_waiting_for_broker(gateway.account_id))
-
-    def is_to_be_judged(self, order: LiveOrder) -> bool:
-        """Whether what a waiting order waits for came. A shadow run leaves real orders to the next real run, and the reverse."""
-        if order.wait is None or order.terms.is_shadow is not self._terms.is_shadow:
-            return False
-        hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
-        gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
-        entries = tuple(each for each in order.wait.orders if self._orders.unfinished_with(each) is not None)
-        obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons)
-        return is_over(order.wait, obstacles._replace(entries=entries))
-
-    async def judge_waiting(self, order: LiveOrder) -> LiveOrder:
-        """The order of a signal whose wait is over, after its first attempts: sized and judged as if it came now.
-
-        It may have to wait for something else. Nothing is done where its wait ended otherwise meanwhile.
-        """
-        wait, gateway = order.wait, self._gateways[order.intent.account_id]
-        if wait is None:
-            return order
-        signal = Signal.parse(wait.signal).meaning(order.terms.position_effect)
-        known = order.terms.signal_at, order.intent.instrument
-        sized = await self._sized(await self._gathered(signal, gateway, *known, without=order.order_id))
-        counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
-        sized = replace(sized, intent=order.intent.but(terms=sized.intent.terms.but(signal_at=counts_from)))
-        async with self._orders.hold(order.order_id) as held:
-            if held.wait != wait or not held.is_waiting:
-                return held
-            cause, is_operators = Cause(correlation_id=signal.signal_id), held.is_persons
-            entries = () if wait.reason is WaitReason.ENTRY else _entries_met(signal, sized)
-            if (another := self._wait(gateway, signal, sized, entries, is_operators=is_operators)) is not None:
-                return await self._orders.record(held, [WaitEnded(terms=sized.intent.terms), another], cause)
-            verdict, judged = await self._judged(gateway, sized, is_operators=is_operators, without=held.order_id)
-            (intent, *events), scopes = self._begun(gateway, judged, verdict, is_operators=is_operators)
-            assert isinstance(intent, OrderRequested)
-            ended = WaitEnded(terms=intent.terms)
-            try:
-                after = await self._orders.record(held, [ended, *events], cause, unless_halted=scopes, adds_risk=True)
-            except TradingIsHalted as error:
-                refused = requests.refuse(RejectReason.RISK, KILL_SWITCH, str(error))
-                after = await self._orders.record(held, [ended, *refused], cause)
-        if not after.is_approved or after.status.is_closed:
-            return after
-        return await self._submit.drive(after, is_started=after.submission_is_open)
-
     # --- the first commit ------------------------------------------------------------------------------------------------------
 
     async def _first_commit(
@@ -432,7 +373,7 @@ class ExecuteOrder:
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
         verdict, intent = await self._decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
-        events, scopes = self._begun(gateway, intent, verdict, is_operators=is_operators, may_be_sent_already=may_be_sent_already)
+        events, scopes = self.begun(gateway, intent, verdict, is_operators=is_operators, may_be_sent_already=may_be_sent_already)
         try:
             return await self._orders.record(
                 None, events, cause, order_id=intent.order_id, claim=claim, unless_halted=scopes, adds_risk=True
@@ -441,7 +382,7 @@ class ExecuteOrder:
             events = [events[0], *requests.refuse(RejectReason.RISK, KILL_SWITCH, str(error))]
             return await self._orders.record(None, events, cause, order_id=intent.order_id, claim=claim)
 
-    def _begun(
+    def begun(
         self,
         gateway: Gateway,
         intent: OrderRequested,
@@ -464,13 +405,13 @@ class ExecuteOrder:
         """As `_judged`, of what the signal amounts to by what its strategy has when it is judged."""
         sizings_left, gateway = SIZED_AGAIN, gathered.gateway
         while True:
-            decided = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
+            decided = await self.judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
             has_now = self._standing(gateway, gathered.signal, gathered.instrument).own
             if not sizings_left or has_now == sized.standing.own:
                 return decided
-            sized, sizings_left = await self._sized(gathered), sizings_left - 1
+            sized, sizings_left = await self.sized(gathered), sizings_left - 1
 
-    async def _judged(
+    async def judged(
         self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False, without: UUID | None = None
     ) -> tuple[Refused | Approved, OrderRequested]:
         """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce.
@@ -531,7 +472,7 @@ def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) ->
     return intent.with_terms(reduces_only=True) if judged.reduces_account else intent
 
 
-def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
+def entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
     """Of an order that closes: its strategy's own orders on the other side, which may still open or enlarge what it is to close."""
     if sized.intent.terms.position_effect is not PositionEffect.CLOSE or signal.has_target:
         return ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
@@ -18,10 +19,14 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.application.trading.cancel_order import CancelOrder
-from liveorder.application.trading.execute_order import ExecuteOrder
-from liveorder.domain.errors import LiveOrderError
+from liveorder.application.trading.execute_order import ExecuteOrder, entries_met
+from liveorder.application.trading.submit_order import SubmitOrder
+from liveorder.application.trading.waits import Waits
+from liveorder.domain.errors import LiveOrderError, TradingIsHalted
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import CancelReason, WaitReason
+from liveorder.domain.order.events import CancelReason, OrderRequested, RejectReason, WaitEnded, WaitReason
+from liveorder.domain.risk import KILL_SWITCH
+from liveorder.domain.signal import Signal
 from liveorder.domain.timeouts import LateCancel
 from liveorder.domain.waiting import cancels_entries, has_lapsed
 
@@ -34,13 +39,16 @@ class WaitingOrders:
         orders: OrderRegister,
         gateways: Mapping[str, Gateway],
         execute: ExecuteOrder,
+        submit: SubmitOrder,
+        waits: Waits,
         cancel: CancelOrder,
         clock: Clock,
         log: ActivityLog,
         *,
         check_seconds: float = 0.5,
     ) -> None:
-        self._orders, self._gateways, self._execute, self._cancel = orders, gateways, execute, cancel
+        self._orders, self._gateways, self._execute, self._submit = orders, gateways, execute, submit
+        self._waits, self._cancel = waits, cancel
         self._clock, self._log, self._check_seconds = clock, log, check_seconds
         self._woken = {account_id: asyncio.Event() for account_id in gateways}
         self.awaited = dict.fromkeys(gateways, frozenset[UUID]())
@@ -71,12 +79,44 @@ class WaitingOrders:
         try:
             if has_lapsed(order.wait, self._clock.now()):
                 await self._end(order)
-            elif self._execute.is_to_be_judged(order):
-                await self._execute.judge_waiting(order)
+            elif self._waits.is_over(order):
+                await self._judge(order)
             elif order.wait.reason is WaitReason.ENTRY:
                 await self._cancel_entries(order, order.wait.orders)
         except LiveOrderError as error:
             self._log.write("ERROR", f"A waiting order could not be taken up yet: {error}", order_id=str(order.order_id))
+
+    async def _judge(self, order: LiveOrder) -> None:
+        """Size and judge the signal of an order whose wait is over as if it came now, and send it.
+
+        It may have to wait for something else. Nothing is done where its wait ended otherwise meanwhile.
+        """
+        wait, gateway = order.wait, self._gateways[order.intent.account_id]
+        assert wait is not None
+        signal = Signal.parse(wait.signal).meaning(order.terms.position_effect)
+        known = order.terms.signal_at, order.intent.instrument
+        sized = await self._execute.sized(await self._execute.gathered(signal, gateway, *known, without=order.order_id))
+        counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
+        sized = replace(sized, intent=order.intent.but(terms=sized.intent.terms.but(signal_at=counts_from)))
+        async with self._orders.hold(order.order_id) as held:
+            if held.wait != wait or not held.is_waiting:
+                return
+            cause, is_operators = Cause(correlation_id=signal.signal_id), held.is_persons
+            entries = () if wait.reason is WaitReason.ENTRY else entries_met(signal, sized)
+            if (another := self._waits.wait_of(gateway, signal, sized, entries, is_operators=is_operators)) is not None:
+                await self._orders.record(held, [WaitEnded(terms=sized.intent.terms), another], cause)
+                return
+            verdict, judged = await self._execute.judged(gateway, sized, is_operators=is_operators, without=held.order_id)
+            (intent, *events), scopes = self._execute.begun(gateway, judged, verdict, is_operators=is_operators)
+            assert isinstance(intent, OrderRequested)
+            ended = WaitEnded(terms=intent.terms)
+            try:
+                after = await self._orders.record(held, [ended, *events], cause, unless_halted=scopes, adds_risk=True)
+            except TradingIsHalted as error:
+                refused = requests.refuse(RejectReason.RISK, KILL_SWITCH, str(error))
+                after = await self._orders.record(held, [ended, *refused], cause)
+        if after.is_approved and not after.status.is_closed:
+            await self._submit.drive(after, is_started=after.submission_is_open)
 
     async def _cancel_entries(self, order: LiveOrder, entries: Sequence[UUID]) -> None:
         _, limits = self._gateways[order.intent.account_id].terms.limits_in(order.intent.instrument.currency)

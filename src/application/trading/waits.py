@@ -1,0 +1,68 @@
+"""What keeps a signal waiting before it is judged, and whether that is over; `domain.waiting` decides by what is gathered here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.ports.calendar import TradingCalendar
+from liveorder.application.ports.clock import Clock
+from liveorder.application.risk.trading_halts import TradingHalts
+from liveorder.application.trading.submit_order import SubmitOrder
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import WaitBegan, WaitReason
+from liveorder.domain.signal import Signal, SignalHours
+from liveorder.domain.sizing import SizedIntent, is_unprotected
+from liveorder.domain.values import TradingHours
+from liveorder.domain.waiting import Obstacles, is_over, wait_for
+
+
+class Waits:
+    """Looks at the clock, the calendar, the connection and the orders that are in the way."""
+
+    def __init__(
+        self,
+        orders: OrderRegister,
+        gateways: Mapping[str, Gateway],
+        halts: TradingHalts,
+        submit: SubmitOrder,
+        calendar: TradingCalendar,
+        clock: Clock,
+        *,
+        is_shadow: bool,
+    ) -> None:
+        self._orders, self._gateways, self._halts, self._submit = orders, gateways, halts, submit
+        self._calendar, self._clock, self._is_shadow = calendar, clock, is_shadow
+
+    def wait_of(
+        self, gateway: Gateway, signal: Signal, sized: SizedIntent, entries: tuple[UUID, ...], *, is_operators: bool
+    ) -> WaitBegan | None:
+        """What a signal has to wait for; None where it is judged now, or could not be sent whatever came."""
+        intent = sized.intent
+        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)._replace(entries=entries)
+        _, limits = gateway.terms.limits_in(intent.instrument.currency)
+        wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
+        if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):
+            return None
+        if sized.refusal is not None:  # what it amounts to is seen when the wait is over
+            return wait
+        return None if self._submit.refusal(gateway, intent) is not None else wait
+
+    def is_over(self, order: LiveOrder) -> bool:
+        """Whether what a waiting order waits for came. A shadow run leaves real orders to the next real run, and the reverse."""
+        if order.wait is None or order.terms.is_shadow is not self._is_shadow:
+            return False
+        hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
+        gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
+        entries = tuple(each for each in order.wait.orders if self._orders.unfinished_with(each) is not None)
+        obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons)
+        return is_over(order.wait, obstacles._replace(entries=entries))
+
+    def _obstacles(self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool) -> Obstacles:
+        now, opens_at = self._clock.now(), None
+        if hours is SignalHours.NEXT_OPEN and not self._calendar.is_open_for(instrument, now, TradingHours.REGULAR):
+            opens_at = self._calendar.next_open(instrument.calendar, now)
+        return Obstacles(now, opens_at, not is_operators and self._halts.now.is_waiting_for_broker(gateway.account_id))
