@@ -170,3 +170,25 @@ async def test_an_exit_decided_while_its_entry_is_being_stored_waits_for_it_too(
         assert (await ended(engine, entry)).status == "CANCELLED"
         assert (await ended(engine, exit_)).status == "REJECTED"
         assert scene.venue_orders(exit_) == []
+
+
+async def test_a_broker_that_is_slow_with_one_wait_keeps_no_other_of_the_account_from_being_looked_at(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        under_way: list[str] = []
+
+        async def is_slow_at_first(prepared: Any) -> Any:
+            if under_way:
+                return await scene.witness._broker.cancel(prepared)
+            under_way.append(prepared.payload)
+            try:
+                await asyncio.sleep(1e6)
+            finally:
+                under_way.append("over")
+
+        scene.witness.answers["cancel"] = is_slow_at_first
+        for name in ("A", "B"):
+            entry = await engine.execute.execute(a_limit(f"in {name}", quantity=10, strategy_name=name))
+            await engine.execute.execute(an_exit(f"out {name}", strategy_name=name))
+            await until(lambda: bool(under_way))
+        assert (await ended(engine, entry)).status == "CANCELLED"
+        assert len(under_way) == 1, "the first cancel is still under way"

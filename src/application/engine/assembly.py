@@ -30,7 +30,7 @@ def assemble(
     risk = assemble_risk(on, auto_trading_default=terms.auto_trading_default)
     orders = assemble_orders(on, risk.book, then.order_is_unknown_here, then.closed_order_is_live, poll_seconds=terms.poll_seconds)
     orders.register.listen(then.order_changed)
-    trading = assemble_trading(on, risk, orders, terms.execution, on_error)
+    trading = assemble_trading(on, risk, orders, dispatcher, terms.execution, on_error)
     recovery = assemble_recovery(
         on,
         risk,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from liveorder.application.orders.assembly import OrdersRoom
 from liveorder.application.risk.assembly import Risk
+from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.trading.adopt import Adopt
 from liveorder.application.trading.cancel_order import CancelOrder
@@ -36,7 +37,12 @@ class Trading:
 
 
 def assemble(
-    on: Foundation, risk: Risk, orders: OrdersRoom, terms: ExecutionConfig, on_error: Callable[[LiveOrder, LiveOrderError], None]
+    on: Foundation,
+    risk: Risk,
+    orders: OrdersRoom,
+    dispatcher: Dispatcher,
+    terms: ExecutionConfig,
+    on_error: Callable[[LiveOrder, LiveOrderError], None],
 ) -> Trading:
     """`on_error` as `SubmitOrder` says."""
     register, gateways, track, halts = orders.register, on.gateways, orders.track, risk.halts
@@ -52,7 +58,7 @@ def assemble(
         cancel,
         ReplaceOrder(register, gateways, risk.gate, halts, track),
         OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
-        WaitingOrders(register, gateways, execute, submit, waits, cancel, on.clock, on.sparing_log),
+        WaitingOrders(register, gateways, execute, submit, waits, cancel, dispatcher, on.clock, on.sparing_log),
         ClosePositions(orders.positions, gateways, risk.book, execute, on.clock),
         Adopt(terms, register, gateways, track),
         Transfer(orders.positions, register, gateways, risk.book, on.clock),

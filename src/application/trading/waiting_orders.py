@@ -7,9 +7,10 @@ as often as it takes: that too follows from its events.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
@@ -17,7 +18,7 @@ from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
-from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
+from liveorder.application.runtime.dispatcher import Dispatcher, Lane
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.application.trading.execute_order import ExecuteOrder, entries_met
 from liveorder.application.trading.submit_order import SubmitOrder
@@ -42,18 +43,21 @@ class WaitingOrders:
         submit: SubmitOrder,
         waits: Waits,
         cancel: CancelOrder,
+        dispatcher: Dispatcher,
         clock: Clock,
         log: ActivityLog,
         *,
         check_seconds: float = 0.5,
     ) -> None:
         self._orders, self._gateways, self._execute, self._submit = orders, gateways, execute, submit
-        self._waits, self._cancel = waits, cancel
+        self._waits, self._cancel, self._dispatcher = waits, cancel, dispatcher
         self._clock, self._log, self._check_seconds = clock, log, check_seconds
         self._woken = {account_id: asyncio.Event() for account_id in gateways}
         self.awaited = dict.fromkeys(gateways, frozenset[UUID]())
         """By account, the orders whose end is waited for."""
         self._tried: dict[UUID, LateCancel] = {}
+        self._under_way: set[UUID] = set()
+        """Orders that are judged or cancelled now."""
 
     def wake(self, account_id: str) -> None:
         """Look now: an order of the account begins to wait, or one that is awaited took a step."""
@@ -66,25 +70,43 @@ class WaitingOrders:
                 async with asyncio.timeout(self._check_seconds):
                     await woken.wait()
             woken.clear()
-            await self.check(account_id)
+            self.check(account_id)
 
-    async def check(self, account_id: str) -> None:
+    def check(self, account_id: str) -> None:
+        """Each by itself: a broker that is slow with one order keeps no other from being looked at."""
         waiting = [order for order in self._orders.unfinished(account_id) if order.is_waiting]
         self.awaited[account_id] = frozenset(each for order in waiting if order.wait is not None for each in order.wait.orders)
         self._tried = {entry: tried for entry, tried in self._tried.items() if self._orders.unfinished_with(entry) is not None}
-        await concurrently(self._take_up, waiting, limit=QUESTIONS_AT_ONCE)
+        for order in waiting:
+            assert order.wait is not None
+            if has_lapsed(order.wait, self._clock.now()) or self._waits.is_over(order):
+                self._begin(order.order_id, self._take_up)
+            else:
+                for entry in self._entries_to_cancel(order):
+                    self._begin(entry, self._cancel_entry)
 
-    async def _take_up(self, order: LiveOrder) -> None:
-        assert order.wait is not None
+    def _begin(self, order_id: UUID, work: Callable[[UUID], Awaitable[None]]) -> None:
+        """Not twice at once."""
+        if order_id not in self._under_way:
+            self._under_way.add(order_id)
+            self._dispatcher.post(Lane.SIGNALS, partial(self._done, order_id, work))
+
+    async def _done(self, order_id: UUID, work: Callable[[UUID], Awaitable[None]]) -> None:
         try:
-            if has_lapsed(order.wait, self._clock.now()):
-                await self._end(order)
-            elif self._waits.is_over(order):
-                await self._judge(order)
-            elif order.wait.reason is WaitReason.ENTRY:
-                await self._cancel_entries(order, order.wait.orders)
+            await work(order_id)
         except LiveOrderError as error:
-            self._log.write("ERROR", f"A waiting order could not be taken up yet: {error}", order_id=str(order.order_id))
+            self._log.write("ERROR", f"What an order waits for could not be taken up yet: {error}", order_id=str(order_id))
+        finally:
+            self._under_way.discard(order_id)
+
+    async def _take_up(self, order_id: UUID) -> None:
+        order = self._orders.unfinished_with(order_id)
+        if order is None or order.wait is None or not order.is_waiting:
+            return
+        if has_lapsed(order.wait, self._clock.now()):
+            await self._end(order)
+        elif self._waits.is_over(order):
+            await self._judge(order)
 
     async def _judge(self, order: LiveOrder) -> None:
         """Size and judge the signal of an order whose wait is over as if it came now, and send it.
@@ -118,17 +140,20 @@ class WaitingOrders:
         if after.is_approved and not after.status.is_closed:
             await self._submit.drive(after, is_started=after.submission_is_open)
 
-    async def _cancel_entries(self, order: LiveOrder, entries: Sequence[UUID]) -> None:
+    def _entries_to_cancel(self, order: LiveOrder) -> list[UUID]:
+        """Of the entries that it waits for, those of which a cancel is due now."""
+        assert order.wait is not None
         _, limits = self._gateways[order.intent.account_id].terms.limits_in(order.intent.instrument.currency)
-        if not (limits.exit_cancels_entry and cancels_entries(order.terms)):
-            return
-        for entry in entries:
-            known, now = self._orders.unfinished_with(entry), self._clock.now()
-            if known is None or known.status.is_closed or known.cancel_requested:
-                continue
-            if (due := LateCancel.due_after(self._tried.get(entry), now)) is not None:
-                self._tried[entry] = due
-                await self._cancel.cancel(entry, CancelReason.REQUESTED)
+        if order.wait.reason is not WaitReason.ENTRY or not (limits.exit_cancels_entry and cancels_entries(order.terms)):
+            return []
+        known = (self._orders.unfinished_with(entry) for entry in order.wait.orders)
+        open_ = [entry.order_id for entry in known if entry is not None and not (entry.status.is_closed or entry.cancel_requested)]
+        return [entry for entry in open_ if LateCancel.due_after(self._tried.get(entry), self._clock.now()) is not None]
+
+    async def _cancel_entry(self, entry: UUID) -> None:
+        if (due := LateCancel.due_after(self._tried.get(entry), self._clock.now())) is not None:
+            self._tried[entry] = due
+            await self._cancel.cancel(entry, CancelReason.REQUESTED)
 
     async def _end(self, order: LiveOrder) -> None:
         async with self._orders.hold(order.order_id) as held:
