@@ -18,6 +18,8 @@ class NoticeEvent(StrEnum):
     """One of our limits refused an order."""
     EXIT_REFUSED = "exit_refused"
     """An exit was refused, by one of our limits or by the broker, or not sent after all: the position stays as it is."""
+    UNGUARDED = "unguarded"
+    """Units are still held whose exit was cancelled to make way for another one."""
     CANCELLED = "cancelled"
     DOUBT = "doubt"
     """The outcome of a request is unknown, or a person has to look at an order."""

@@ -6,19 +6,21 @@ units, exact until they are rounded toward zero to the lot; money is in the inst
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import NamedTuple
+from uuid import UUID
 
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits
 from liveorder.domain.risk import Exposure, OpenExposure, RiskRefusal, Stake, closable
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import EXACT, ZERO, PositionEffect, Side
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, Product, Side, trades_at_once
 from liveorder.domain.wording import plain
 
 MAX_EQUITY_AGE_SECONDS = 60.0
@@ -40,6 +42,8 @@ class Standing(NamedTuple):
     """The broker's quantity less the account's as we have it; None: not known."""
     orders: tuple[OpenExposure, ...] = ()
     """The strategy's own open and in-doubt orders."""
+    without: UUID | None = None
+    """The order that is sized again, which is not among them."""
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """See `closable`."""
@@ -54,6 +58,18 @@ class Standing(NamedTuple):
     def side_that_closes(self) -> Side:
         """What is held; where nothing is, what open orders may open."""
         return self.own.closing_side or (Side.BUY if self.own.sells and not self.own.buys else Side.SELL)
+
+    def once_cancelled(self, orders: Iterable[OpenExposure], side: Side, awaited: Decimal = ZERO) -> Standing:
+        """As it will be without these, and with so many more units of `side` open."""
+        own, account = self.own.plus(side, awaited), self.account.plus(side, awaited, ZERO)
+        for each in orders:
+            own = own.minus(each.side, self.units_of(each))
+            account = account.minus(each.side, each.quantity, each.value)
+        return self._replace(own=own, account=account)
+
+    def units_of(self, order: OpenExposure) -> Decimal:
+        """What of the order is its own: all of it where positions are the account's."""
+        return order.units_of(self.whose) if any(name == self.whose for name, _ in order.parts) else order.quantity
 
     def named(self, side: Side) -> str:
         """The ids of its open orders of this side."""
@@ -73,6 +89,10 @@ class Basis:
     standing: Standing
     equity: Decimal | RiskRefusal | None = None
     """Of the account, or why it is not known; None where the signal does not ask for it."""
+    product: Product | None = None
+    """Of orders that name none."""
+    may_cancel: bool = True
+    """Whether exits that are in the way can be cancelled first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +107,8 @@ class Amount:
     refusal: RiskRefusal | None = None
     figures: Mapping[str, str] = field(default_factory=dict)
     """By which it was reckoned, for people."""
+    in_the_way: tuple[OpenExposure, ...] = ()
+    """The strategy's own resting exits that are to be cancelled before it can be sent."""
 
 
 def equity_of(account: BrokerAccount | None, currency: str, now: datetime) -> Decimal | RiskRefusal:
@@ -153,11 +175,15 @@ def amount_of(signal: Signal, by: Basis) -> Amount:
 
 
 def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
-    own = by.standing.own
-    if refusal := _not_closed(side, by):
+    own, at_once = by.standing.own, trades_at_once(signal.order_type, signal.time_in_force)
+    asks_for_room = by.may_cancel and signal.role not in GUARDS
+    asking = Asking(side, signal.product or by.product, at_once, asks_for_room, by.standing.without)
+    exits = own_exits(by.standing.orders, asking)
+    if refusal := _not_closed(side, by, exits):
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
-    left = own.reducible_by(side)
-    most = by.standing.closable_by(side, may_be_short=by.limits.allow_short_selling) or left
+    free = by.standing.once_cancelled(exits.yielding, side, exits.awaited)
+    left = free.own.reducible_by(side)
+    most = free.closable_by(side, may_be_short=by.limits.allow_short_selling) or left
     """Where the broker may have nothing of it, the risk rules say so of the whole."""
     wanted = _wanted(signal, most, by)
     if wanted is None:
@@ -170,9 +196,14 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
         what, lot = f"{plain(wanted)} {by.instrument.symbol}", plain(by.instrument.lot_size)
         problem = InvalidInput("quantity", f"{what} is less than one lot of {lot}", "it stays as it is")
         return Amount(side, PositionEffect.CLOSE, signal.quantity, signal.notional, problem, figures=figures)
-    if not signal.sizes and quantity != left:
-        figures["stays"] = plain(EXACT.subtract(left, quantity))
-    return Amount(side, PositionEffect.CLOSE, quantity, figures=figures)
+    if signal.sizes:
+        taken = by.standing.once_cancelled((), side, exits.awaited).own.reducible_by(side)
+        in_the_way = exits.room_of(EXACT.subtract(quantity, taken))
+    else:
+        in_the_way = exits.yielding
+        if quantity != left:
+            figures["stays"] = plain(EXACT.subtract(left, quantity))
+    return Amount(side, PositionEffect.CLOSE, quantity, figures=figures, in_the_way=in_the_way)
 
 
 def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:
@@ -184,7 +215,7 @@ def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:
     return all_of_it if signal.quantity is None else signal.quantity
 
 
-def _not_closed(side: Side, by: Basis) -> RiskRefusal | None:
+def _not_closed(side: Side, by: Basis, exits: OwnExits) -> RiskRefusal | None:
     """Why an order of this side closes nothing."""
     own, who, symbol = by.standing.own, by.standing.whose, by.instrument.symbol
     held = plain(abs(own.quantity))
@@ -200,10 +231,10 @@ def _not_closed(side: Side, by: Basis) -> RiskRefusal | None:
         way = "long" if own.quantity > 0 else "short"
         message = f"{who} is {way} {held} {symbol}, and a {side} adds to it; to close it, {side.opposite}"
         return RiskRefusal("close_would_add", message, side.value, side.opposite.value)
-    if not own.reducible_by(side):
-        taking = by.standing.named(side)
-        message = f"order {taking} can already {side} all {held} {symbol} that {who} holds; cancel it first, or let it fill"
-        return RiskRefusal("already_closing", message, plain(own.taken_by(side)), held)
+    free = by.standing.once_cancelled(exits.yielding, side, exits.awaited).own
+    if not free.reducible_by(side):
+        message = f"order {exits.named} can already {side} all {held} {symbol} that {who} holds; cancel it first, or let it fill"
+        return RiskRefusal("already_closing", message, plain(free.taken_by(side)), held)
     return None
 
 

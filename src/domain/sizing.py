@@ -20,7 +20,7 @@ from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position_effect import Basis, Standing, amount_of
 from liveorder.domain.quotes import Price, Priced
-from liveorder.domain.risk import RiskRefusal
+from liveorder.domain.risk import OpenExposure, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, SignalHours, UnusableSignal
 from liveorder.domain.values import OrderRole, Product, Side, TimeInForce, TradingHours, TradingMode
@@ -50,6 +50,8 @@ class SizingTerms:
     product: Product | None = None
     day_limit_seconds: float | None = None
     """How long a limit order for the day may stand."""
+    may_cancel: bool = True
+    """Whether orders that are in the way can be cancelled first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class SizedIntent:
     refusal: RiskRefusal | None = None
     figures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """By which it was sized, for people."""
+    in_the_way: tuple[OpenExposure, ...] = ()
+    """Resting exits of its strategy that are to be cancelled before it can be sent."""
 
 
 _OF_CONTRACT = ("exchange", "asset_class", "currency", "expiry", "strike", "right", "trading_class", "multiplier", "con_id")
@@ -130,7 +134,8 @@ def size(
         fresh = _fresh(priced.price, now, terms.limits)
     price = signal.limit_price or signal.stop_price or (fresh.amount if fresh is not None else None)
     takes_notional = terms.can.takes_notional_of(instrument.asset_class)
-    amount = amount_of(signal, Basis(instrument, price, terms.limits, takes_notional, standing, equity))
+    by = Basis(instrument, price, terms.limits, takes_notional, standing, equity, terms.product, terms.may_cancel)
+    amount = amount_of(signal, by)
     limit_price, stop_price, too_low = _to_tick(signal, amount.side, instrument)
     time_in_force, timeout_seconds = _how_long(signal, instrument, terms)
     asked = terms_of(signal, amount.side).but(
@@ -163,7 +168,8 @@ def size(
         instrument=instrument,
         terms=asked,
     )
-    return SizedIntent(intent, priced, standing, amount.problem or too_low, amount.refusal, amount.figures)
+    problem = amount.problem or too_low
+    return SizedIntent(intent, priced, standing, problem, amount.refusal, amount.figures, amount.in_the_way)
 
 
 _SAID = tuple(name for name in OrderTerms.__struct_fields__ if name in Signal.model_fields and name != "hours")

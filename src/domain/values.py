@@ -127,6 +127,15 @@ class TimeInForce(StrEnum):
         return self in (TimeInForce.OPG, TimeInForce.CLS)
 
 
+def trades_at_once(order_type: OrderType, time_in_force: TimeInForce) -> bool:
+    """Whether nothing of such an order rests: it meets the market, or is IOC or FOK. Not what waits for an auction."""
+    if time_in_force.is_for_an_auction:
+        return False
+    traits = order_type.traits
+    meets_it_whole = traits.meets_the_market and not traits.rests_at_its_limit
+    return meets_it_whole or time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+
+
 class TradingHours(StrEnum):
     """In which hours of its exchange an order may trade."""
 

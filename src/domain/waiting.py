@@ -1,7 +1,8 @@
 """Which signals wait before they are judged: for what, until when, and when the wait is over.
 
 An exit that meets an entry of its own strategy which is open, or in doubt, waits for the end of that: what there is to close is not
-known before. It waits for as long as that takes; nothing but its own `valid_until` ends it.
+known before. It also waits for resting exits of its strategy that make room for it. It waits for as long as that takes; nothing but
+its own `valid_until` ends it.
 
 A wait is a stored event of its order, so that a restart neither forgets it nor begins it anew.
 """
@@ -12,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from liveorder.domain.order.events import WaitBegan, WaitReason
+from liveorder.domain.order.events import WAITS_FOR_ORDERS, WaitBegan, WaitReason
 from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.own_exits import GUARDS
 from liveorder.domain.risk.switches import LATEST_EXIT
-from liveorder.domain.values import OrderRole
 
 
 class Obstacles(NamedTuple):
@@ -28,19 +29,24 @@ class Obstacles(NamedTuple):
     """Its broker cannot be reached, and nothing else stops the account."""
     entries: tuple[UUID, ...] = ()
     """Of an order that closes: its strategy's orders that may still open or enlarge the position, in doubt or not."""
+    exits: tuple[UUID, ...] = ()
+    """Its strategy's own exits that make room for it."""
 
 
 def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_seconds: float | None) -> WaitBegan | None:
-    """The wait that begins: for entries before the open before the connection; None: the order is judged now.
+    """The wait that begins: for orders before the open before the connection; None: the order is judged now.
 
     `oldest_seconds`: how old a signal may be when it is judged, counted from the open where it waits for that; None: any age.
     An order that takes a position off may be a day late.
     """
     longest = _longest(terms, oldest_seconds)
-    if obstacles.entries:
-        named = ", ".join(map(str, obstacles.entries))
-        message, until = f"for entries of its strategy to end: {named}", terms.stale_after
-        return WaitBegan(reason=WaitReason.ENTRY, signal=signal, message=message, until=until, orders=obstacles.entries)
+    is_to_wait_longer = obstacles.opens_at is not None or obstacles.is_unreachable
+    exits = () if is_to_wait_longer else obstacles.exits  # nothing is left without its exit for longer than it takes
+    if orders := (*obstacles.entries, *exits):
+        what = {"entries": obstacles.entries, "exits": exits}
+        named = "; ".join(f"{name} of its strategy to end: {', '.join(map(str, those))}" for name, those in what.items() if those)
+        reason = WaitReason.ORDERS if exits else WaitReason.ENTRY
+        return WaitBegan(reason=reason, signal=signal, message=f"for {named}", until=terms.stale_after, orders=orders)
     if obstacles.opens_at is not None:
         until = _earliest(terms.stale_after, _after(obstacles.opens_at, longest))
         message = f"for the open of its market at {obstacles.opens_at.isoformat()}"
@@ -54,9 +60,11 @@ def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_second
     return WaitBegan(reason=WaitReason.CONNECTION, signal=signal, message=message, until=until)
 
 
-def cancels_entries(terms: OrderTerms) -> bool:
-    """Whether an order that waits for entries has them cancelled. What guards a position waits until the entry has filled."""
-    return terms.role not in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
+def cancels(waiting: OrderTerms, awaited: OrderTerms, *, exit_cancels_entry: bool) -> bool:
+    """Whether an order that waits for another has it cancelled: always an exit, which is on its own side. An entry unless a setting
+    says no, and not for what guards a position: that waits until the entry has filled.
+    """
+    return awaited.side is waiting.side or (exit_cancels_entry and waiting.role not in GUARDS)
 
 
 def has_lapsed(wait: WaitBegan, now: datetime) -> bool:
@@ -65,7 +73,7 @@ def has_lapsed(wait: WaitBegan, now: datetime) -> bool:
 
 def is_over(wait: WaitBegan, obstacles: Obstacles) -> bool:
     """Whether what is waited for came. Something else may stand in the way by now."""
-    if wait.reason is WaitReason.ENTRY:
+    if wait.reason in WAITS_FOR_ORDERS:
         return not obstacles.entries
     if wait.reason is WaitReason.OPEN:
         return obstacles.opens_at is None

@@ -186,9 +186,11 @@ async def test_a_broker_that_is_slow_with_one_wait_keeps_no_other_of_the_account
                 under_way.append("over")
 
         scene.witness.answers["cancel"] = is_slow_at_first
+        entries = []
         for name in ("A", "B"):
             entry = await engine.execute.execute(a_limit(f"in {name}", quantity=10, strategy_name=name))
             await engine.execute.execute(an_exit(f"out {name}", strategy_name=name))
             await until(lambda: bool(under_way))
-        assert (await ended(engine, entry)).status == "CANCELLED"
+            entries.append(entry)
+        assert (await ended(engine, entries[1])).status == "CANCELLED"
         assert len(under_way) == 1, "the first cancel is still under way"

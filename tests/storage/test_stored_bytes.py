@@ -36,6 +36,7 @@ LATER = {
     '{"symbol":"SPY","exchange":"ARCA","asset_class":"EQUITY","currency":"USD","tick_size":"0.01","lot_size":"1",'
     '"multiplier":"1","calendar":"XNYS","expiry":null,"strike":null,"right":null},"quantity":"-2.5","price":"501.25",'
     '"effective_at":"2026-11-20T15:00:00Z","evidence":"bought for trend","transfer_id":"t1"}',
+    "liveorder.LeftUnguarded@1": '{"quantity":"6","orders":["0195800a-0000-7000-8000-000000000001"]}',
     "liveorder.WaitBegan@1": '{"reason":"OPEN","signal":"{\\"signal_id\\":\\"s1\\"}","message":"for the open of its market",'
     '"until":"2026-11-20T14:31:00Z","orders":[]}',
     "liveorder.WaitEnded@1": '{"side":"BUY","order_type":"LIMIT","quantity":"3","notional":null,"limit_price":"2.5",'

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from liveorder.domain.broker_account import BrokerAccount, figures
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position_effect import Amount, Basis, Standing, amount_of, depends_on_holdings, equity_of, side_for_price
 from liveorder.domain.risk import Exposure, OpenExposure, OpenSide, RiskRefusal, Stake
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import AssetClass, OrderRole, PositionEffect, Side, TradingMode
+from liveorder.domain.values import AssetClass, OrderRole, OrderType, PositionEffect, Side, TradingMode
 
 D, NOW = Decimal, datetime(2025, 3, 10, 16, tzinfo=UTC)
 SPY = Instrument(symbol="SPY", exchange="ARCA")
@@ -25,8 +26,12 @@ COIN = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CR
 SHORTS, LONGS = RiskLimits(allow_short_selling=True), RiskLimits()
 
 
-def an_order(number: int, side: str, quantity: str, *, is_in_doubt: bool = False) -> OpenExposure:
-    return OpenExposure(UUID(int=number), SPY.key, Side(side), D(quantity), D(0), is_in_doubt, "trend")
+def an_order(number: int, side: str, quantity: str, how: str = "", *, role: str = "EXIT") -> OpenExposure:
+    """At the market, unless it is `resting`; or `in_doubt`."""
+    kind = {"order_type": OrderType.STOP, "stop_price": D(90)} if how == "resting" else {"order_type": OrderType.MARKET}
+    terms = OrderTerms(side=Side(side), role=OrderRole(role), **kind)
+    of_order = UUID(int=number), SPY.key, Side(side), D(quantity), D(0), how == "in_doubt", "trend"
+    return OpenExposure(*of_order, terms=terms, rests=how == "resting")
 
 
 def standing(held: str | int = 0, *orders: OpenExposure, account: str | None = None, difference: str | None = "0") -> Standing:
@@ -59,12 +64,15 @@ def came_to(found: Amount) -> str:
     if found.problem is not None:
         return f"invalid_{found.problem.field}"
     size = f"{found.quantity:f}" if found.quantity is not None else f"{found.notional:f} of money"
-    return " ".join([found.side, size, *([found.effect] if found.effect is not None else [])])
+    text = " ".join([found.side, size, *([found.effect] if found.effect is not None else [])])
+    cancelled = " and ".join(f"{each.side} {each.quantity:f}" for each in found.in_the_way)
+    return text + (f", {cancelled} cancelled first" if cancelled else "")
 
 
 CLOSE, OPEN = {"position_effect": "CLOSE"}, {"position_effect": "OPEN"}
 SELL, BUY = {"side": "SELL"}, {"side": "BUY"}
 ENTRY, EXIT = an_order(1, "BUY", "5"), an_order(2, "SELL", "4")
+STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "resting")
 
 
 @pytest.mark.parametrize("limits", [LONGS, SHORTS], ids=["long only", "shorts"])
@@ -98,6 +106,17 @@ ENTRY, EXIT = an_order(1, "BUY", "5"), an_order(2, "SELL", "4")
         (CLOSE | {"percent": 33}, standing(20), "SELL 6 CLOSE"),
         (CLOSE | {"percent": 100}, standing(20, EXIT), "SELL 16 CLOSE"),
         (CLOSE | {"percent": 4}, standing(20), "invalid_quantity"),
+        # resting exits make way: all of them for all of it, and else no more than is needed
+        (SELL, standing(20, STOP), "SELL 20 CLOSE, SELL 20 cancelled first"),
+        (CLOSE, standing(20, EXIT, STOP), "SELL 16 CLOSE, SELL 20 cancelled first"),
+        (SELL | CLOSE | {"quantity": 7}, standing(20, STOP), "SELL 7 CLOSE, SELL 20 cancelled first"),
+        (SELL | CLOSE | {"quantity": 7}, standing(20, SMALL), "SELL 7 CLOSE"),
+        (SELL | CLOSE | {"quantity": 16}, standing(20, SMALL), "SELL 16 CLOSE, SELL 5 cancelled first"),
+        (SELL | CLOSE | {"quantity": 25}, standing(20, SMALL), "SELL 20 CLOSE, SELL 5 cancelled first"),
+        (CLOSE | {"percent": 50}, standing(20, SMALL), "SELL 10 CLOSE"),
+        (SELL | CLOSE, standing(4, EXIT, SMALL), "already_closing"),
+        (SELL | {"role": "STOP_LOSS"}, standing(20, SMALL), "SELL 15 CLOSE"),
+        (SELL | {"role": "STOP_LOSS"}, standing(20, STOP), "already_closing"),
         # what nothing is left of
         (SELL | CLOSE, standing(), "nothing_to_close"),
         (CLOSE | {"quantity": 5}, standing(), "nothing_to_close"),
@@ -133,7 +152,7 @@ ENTRY, EXIT = an_order(1, "BUY", "5"), an_order(2, "SELL", "4")
         ({"target_quantity": -4}, standing(0, ENTRY), "reversal"),
         ({"target_quantity": 20}, standing(10, EXIT), "opposite_orders"),
         ({"target_quantity": 8}, standing(10, ENTRY), "opposite_orders"),
-        ({"target_quantity": 20}, standing(10, an_order(3, "BUY", "5", is_in_doubt=True)), "in_doubt_symbol"),
+        ({"target_quantity": 20}, standing(10, an_order(3, "BUY", "5", "in_doubt")), "in_doubt_symbol"),
         ({"target_quantity": "10.5"}, standing(10), "at_target"),
         (SELL | {"target_quantity": 4}, standing(10), "SELL 6 CLOSE"),
         (BUY | {"target_quantity": 4}, standing(10), "target_side"),
@@ -263,6 +282,25 @@ def test_what_names_a_quantity_and_no_effect_depends_on_no_holdings() -> None:
     assert not depends_on_holdings(Signal(signal_id="s1", symbol="SPY", side="BUY", quantity=5))
     assert depends_on_holdings(Signal(signal_id="s1", symbol="SPY", side="BUY"))
     assert depends_on_holdings(Signal(signal_id="s1", symbol="SPY", side="SELL", quantity=5, role=OrderRole.EXIT))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.sampled_from(["EXIT", "STOP_LOSS", "TAKE_PROFIT"])), max_size=6), st.integers(1, 60)
+)
+def test_no_more_is_cancelled_than_makes_room(resting: list[tuple[int, str]], wanted: int) -> None:
+    orders = [an_order(n, "SELL", str(units), "resting", role=role) for n, (units, role) in enumerate(resting, 1)]
+    has = standing(sum(units for units, _ in resting), *orders)
+    if not orders:
+        return
+    found = amount(CLOSE | {"quantity": wanted}, has)
+    assert found.quantity == min(D(wanted), has.own.quantity)
+    cancelled = [each.quantity for each in found.in_the_way]
+    assert sum(cancelled) >= found.quantity
+    kinds = [each.terms.role for each in orders if each.terms is not None]
+    if len(set(kinds)) == 1:
+        assert all(sum(cancelled) - each < found.quantity for each in cancelled), "each of them is needed"
+    guards = [each for each in orders if each not in found.in_the_way and each.terms and each.terms.role == "EXIT"]
+    assert not guards or all(each.terms and each.terms.role == "EXIT" for each in found.in_the_way), "a stop-loss goes last"
 
 
 signed, whole = st.integers(-30, 30), st.integers(1, 30)

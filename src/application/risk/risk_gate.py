@@ -16,6 +16,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.amendment import Amendment
 from liveorder.domain.order.events import OrderRequested
+from liveorder.domain.position_effect import Standing
 from liveorder.domain.quotes import Priced
 from liveorder.domain.risk import (
     GATES,
@@ -42,13 +43,23 @@ class RiskGate:
         self._risk, self._figures, self._halts, self._calendar, self._clock = risk, figures, halts, calendar, clock
 
     async def judge(
-        self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool, without: UUID | None = None
+        self,
+        gateway: Gateway,
+        intent: OrderRequested,
+        priced: Priced,
+        *,
+        is_operators: bool,
+        without: UUID | None = None,
+        once: Standing | None = None,
     ) -> Assessment:
         """The first refusal, if any, and the figures that were measured; nothing is awaited after they were.
 
-        `without`: the order itself, where it is counted already.
+        `without`: the order itself, where it is counted already. `once`: what its strategy will have once orders that are in the
+        way are cancelled, where some are.
         """
         view, limits = await self.look(gateway, intent, priced, without)
+        if once is not None:
+            view = view._replace(own=once.own, exposure=once.account)
         levels = self._levels(gateway, intent, view, without)
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits, levels=levels)
 

@@ -41,14 +41,20 @@ class CancelOrder:
         self._orders, self._gateways, self._track = orders, gateways, track
         self._journal, self._clock, self._log = journal, clock, log
 
-    async def cancel(self, order_id: UUID, reason: CancelReason = CancelReason.REQUESTED, actor: str = ENGINE) -> LiveOrder:
+    async def cancel(
+        self,
+        order_id: UUID,
+        reason: CancelReason = CancelReason.REQUESTED,
+        actor: str = ENGINE,
+        made_way_for: UUID | None = None,
+    ) -> LiveOrder:
         """Ask, try again after definite failures, at once after delays of ours, and book the answer. The order may be filled all
         the same: what counts is the broker's report. Raises `OrderNotFound`, and `DecisionRefused` when it is closed already or
-        cannot be named to the broker.
+        cannot be named to the broker. `made_way_for`: the order that is to go out once this one has ended.
         """
         attempts = 0
         while True:
-            order, outcome = await self._ask_once(order_id, reason, actor)
+            order, outcome = await self._ask_once(order_id, reason, actor, made_way_for)
             attempts += not isinstance(outcome, NotBegun)
             seconds = self._gateways[order.intent.account_id].terms.retry.wait_to_cancel_again(order, outcome, attempts)
             if seconds is None:
@@ -65,13 +71,15 @@ class CancelOrder:
             self._log.write("ERROR", f"Not booked yet why a cancel was refused: {error}", order_id=str(order.order_id))
             return order
 
-    async def _ask_once(self, order_id: UUID, reason: CancelReason, actor: str) -> tuple[LiveOrder, Outcome | None]:
+    async def _ask_once(
+        self, order_id: UUID, reason: CancelReason, actor: str, made_way_for: UUID | None
+    ) -> tuple[LiveOrder, Outcome | None]:
         known = self._orders.unfinished_with(order_id) or await self._orders.get(order_id)
         gateway = self._gateways[known.intent.account_id]
         await gateway.limit.take(is_urgent=True)
         try:
             async with asyncio.timeout(STORE_TIMEOUT_SECONDS), self._orders.hold(order_id) as held:
-                events = self._decide(gateway, held, reason)
+                events = self._decide(gateway, held, reason, made_way_for)
                 order = await self._orders.record(held, events, Cause(actor, correlation_id=held.intent.signal_id))
                 request = events[0]
         except (StoreUnavailable, TimeoutError) as error:
@@ -82,7 +90,7 @@ class CancelOrder:
         outcome = await gateway.cancel(request.request_id, Prepared(request.reference, request.payload), request.deadline)
         return await self._book(order, request, outcome), outcome
 
-    def _decide(self, gateway: Gateway, order: LiveOrder, reason: CancelReason) -> list[Event]:
+    def _decide(self, gateway: Gateway, order: LiveOrder, reason: CancelReason, made_way_for: UUID | None = None) -> list[Event]:
         reference = order.submission.reference if order.submission is not None else {}
         asked = CancelRequest(order.client_order_id, order.broker_order_id, order.intent.account_id, reference)
         try:
@@ -90,7 +98,7 @@ class CancelOrder:
         except OrderValidationError as error:
             raise DecisionRefused(f"order {order.order_id} cannot be named to the broker yet: {error}") from error
         deadline = gateway.deadlines.new(requests.next_cancel_id(order))
-        return requests.request_cancel(order, reason, prepared.reference, prepared.payload, deadline)
+        return requests.request_cancel(order, reason, prepared.reference, prepared.payload, deadline, made_way_for)
 
     def _journal_instead(
         self, gateway: Gateway, order: LiveOrder, reason: CancelReason, actor: str, error: StoreUnavailable | TimeoutError

@@ -37,12 +37,14 @@ from liveorder.domain.impossible_prices import impossible_price
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import (
+    WAITS_FOR_ORDERS,
     Approved,
     OrderRequested,
     Refused,
     RejectReason,
     SubmissionStarted,
     WaitBegan,
+    WaitReason,
 )
 from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.position_effect import MAX_EQUITY_AGE_SECONDS, Standing, depends_on_holdings, equity_of, side_for_price
@@ -85,6 +87,16 @@ class ExecutionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """An order whose wait is over, and what its signal is judged by in place of when it came."""
+
+    intent: OrderRequested
+    reason: WaitReason
+    counts_from: datetime | None
+    """Its age counts from here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """What was asked for of a signal before it is sized: it can be sized again by what its strategy has by then."""
 
@@ -98,12 +110,27 @@ class Gathered:
     origin: Origin
     equity: Decimal | RiskRefusal | None
     shares: tuple[PositionShare, ...]
-    without: UUID | None
-    """The order that it is already, which takes nothing of what its strategy has."""
+    waited: Waited | None
+
+    @property
+    def without(self) -> UUID | None:
+        """The order that it is already, which takes nothing of what its strategy has."""
+        return None if self.waited is None else self.waited.intent.order_id
 
     def sized(self, standing: Standing) -> SizedIntent:
         sized = size(self.signal, self.instrument, self.priced, self.asked_at, self.terms, self.origin, standing, self.equity)
+        if self.waited is not None:
+            return replace(sized, intent=self.waited.intent.but(terms=sized.intent.terms.but(signal_at=self.waited.counts_from)))
         return replace(sized, intent=sized.intent.but(shares=self.shares)) if self.shares else sized
+
+
+class Decision(NamedTuple):
+    """What becomes of a signal now."""
+
+    verdict: Refused | Approved | WaitBegan
+    intent: OrderRequested
+    standing: Standing
+    """What its strategy had."""
 
 
 class Appraisal(NamedTuple):
@@ -186,9 +213,10 @@ class ExecuteOrder:
         """As `validate`, with the figures by which it was sized."""
         known = await self._known(signal, await self._orders.claims(self._recognition(signal)))
         gateway = self.gateway_for(signal)
-        sized = await self.sized(await self.gathered(signal, gateway))
+        gathered = await self.gathered(signal, gateway)
+        sized = await self.sized(gathered)
         again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
-        wait = self._wait(gateway, signal, sized, entries_met(signal, sized), is_operators=operator is not None)
+        wait = self._wait(gathered, sized, is_operators=operator is not None)
         if wait is not None:  # it would be judged when that is over
             return Appraisal(sized.intent, again, sized.figures, wait.message)
         if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
@@ -228,11 +256,6 @@ class ExecuteOrder:
         claim = Claiming(claim_of(sized.intent, store.keys), known_by, dead_letter)
         is_suspect = self._halts.now.may_have_forgotten(gateway.account_id, signal.timestamp, self._clock.now())
         try:
-            entries = () if shares else entries_met(signal, sized)
-            wait = None if is_suspect else self._wait(gateway, signal, sized, entries, is_operators=operator is not None)
-            if wait is not None:
-                began = [sized.intent, wait]
-                return await self._orders.record(None, began, cause, order_id=sized.intent.order_id, claim=claim), True
             return await self._first_commit(gathered, sized, claim, cause, is_suspect=is_suspect), True
         except SignalAlreadyKnown as error:
             known = await self._known(signal, error.claims)
@@ -257,15 +280,6 @@ class ExecuteOrder:
             raise UnusableSignal(f"account_id: {account_id} {what}; known are {', '.join(self._gateways)}", signal.signal_id)
         return gateway
 
-    def _wait(
-        self, gateway: Gateway, signal: Signal, sized: SizedIntent, entries: tuple[UUID, ...], *, is_operators: bool
-    ) -> WaitBegan | None:
-        """What it has to wait for; None where it is judged now."""
-        is_away = self._halts.now.is_waiting_for_broker(gateway.account_id)
-        if not (entries or is_away or signal.hours is SignalHours.NEXT_OPEN):
-            return None
-        return self._waits.wait_of(gateway, signal, sized, entries, is_operators=is_operators)
-
     # --- what it amounts to ----------------------------------------------------------------------------------------------------
 
     async def gathered(
@@ -277,7 +291,7 @@ class ExecuteOrder:
         shares: tuple[PositionShare, ...] = (),
         *,
         is_urgent: bool = False,
-        without: UUID | None = None,
+        waited: Waited | None = None,
     ) -> Gathered:
         """Everything that sizing needs and that has to be asked for."""
         account, broker, keys = gateway.terms, gateway.broker, self._orders.identity.keys
@@ -293,12 +307,14 @@ class ExecuteOrder:
         )
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
         is_away = self._halts.now.is_waiting_for_broker(account.account_id)
+        without = None if waited is None else waited.intent.order_id
         side = side_for_price(signal, self._standing(gateway, signal, instrument, without))
         priced = Priced() if is_away else await gateway.price(instrument, side, is_urgent=is_urgent)
         limits = account.sizing_limits(signal.strategy_name, instrument)
-        terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds)
+        may_cancel = not (shares or self._terms.is_shadow)
+        terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds, may_cancel)
         equity = await self._equity(gateway, instrument) if signal.needs_equity else None
-        return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, shares, without)
+        return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, shares, waited)
 
     async def _equity(self, gateway: Gateway, instrument: Instrument) -> Decimal | RiskRefusal:
         account = await self._figures.at_most(gateway.account_id, MAX_EQUITY_AGE_SECONDS, PATIENCE_SECONDS)
@@ -371,7 +387,9 @@ class ExecuteOrder:
             events = self._submit.begin(gateway, requests.draft_of(found), Approved(), may_be_sent_already=True)
             claim = replace(claim, claim=claim_of(found, self._orders.identity.keys))
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
-        verdict, intent = await self._decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
+        verdict, intent, _ = await self.decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
+        if isinstance(verdict, WaitBegan):
+            return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim)
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
         events, scopes = self.begun(gateway, intent, verdict, is_operators=is_operators, may_be_sent_already=may_be_sent_already)
         try:
@@ -399,19 +417,36 @@ class ExecuteOrder:
         events = self._submit.begin(gateway, draft, verdict, may_be_sent_already=may_be_sent_already)
         return events, stopped_by(draft.intent) if isinstance(events[-1], SubmissionStarted) else ()
 
-    async def _decided(
-        self, gathered: Gathered, sized: SizedIntent, *, is_operators: bool, is_suspect: bool
-    ) -> tuple[Refused | Approved, OrderRequested]:
-        """As `_judged`, of what the signal amounts to by what its strategy has when it is judged."""
+    async def decided(self, gathered: Gathered, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False) -> Decision:
+        """What becomes of the signal, by what its strategy has when that is decided; nothing is awaited after that was looked at.
+
+        Exits are in the way of what would be sent without them: for one that is refused nothing is cancelled.
+        """
         sizings_left, gateway = SIZED_AGAIN, gathered.gateway
         while True:
-            decided = await self.judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
-            has_now = self._standing(gateway, gathered.signal, gathered.instrument).own
+            wait = None if is_suspect else self._wait(gathered, sized, is_operators=is_operators)
+            if wait is not None and wait.reason is not WaitReason.ORDERS:
+                return Decision(wait, sized.intent, sized.standing)
+            without = gathered.without
+            judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect, without=without)
+            has_now = self._standing(gateway, gathered.signal, gathered.instrument, without).own
             if not sizings_left or has_now == sized.standing.own:
-                return decided
+                if wait is not None and isinstance(judged[0], Approved):
+                    return Decision(wait, sized.intent, sized.standing)
+                return Decision(*judged, sized.standing)
             sized, sizings_left = await self.sized(gathered), sizings_left - 1
 
-    async def judged(
+    def _wait(self, gathered: Gathered, sized: SizedIntent, *, is_operators: bool) -> WaitBegan | None:
+        """What it has to wait for; None where it is judged now. One that waited for orders waits for no later entry."""
+        gateway, signal, waited = gathered.gateway, gathered.signal, gathered.waited
+        waited_for_orders = waited is not None and waited.reason in WAITS_FOR_ORDERS
+        entries = () if gathered.shares or waited_for_orders else _entries_met(signal, sized)
+        is_away = self._halts.now.is_waiting_for_broker(gateway.account_id)
+        if not (entries or sized.in_the_way or is_away or signal.hours is SignalHours.NEXT_OPEN):
+            return None
+        return self._waits.wait_of(gateway, signal, sized, entries, is_operators=is_operators)
+
+    async def _judged(
         self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False, without: UUID | None = None
     ) -> tuple[Refused | Approved, OrderRequested]:
         """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce.
@@ -422,7 +457,9 @@ class ExecuteOrder:
         intent, priced = sized.intent, sized.priced
         verdict: Refused | Approved | None = self._refusal_of_form(gateway, sized)
         if verdict is None:
-            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, without=without)
+            side, in_the_way = intent.terms.side, sized.in_the_way
+            once = sized.standing.once_cancelled(in_the_way, side) if in_the_way else None
+            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, without=without, once=once)
             figures = {**judged.figures, **sized.figures}
             verdict = Approved(figures=figures) if judged.refusal is None else refused_by(judged.refusal)
             goes_as_asked = is_suspect or judged.refusal is not None
@@ -472,7 +509,7 @@ def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) ->
     return intent.with_terms(reduces_only=True) if judged.reduces_account else intent
 
 
-def entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
+def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
     """Of an order that closes: its strategy's own orders on the other side, which may still open or enlarge what it is to close."""
     if sized.intent.terms.position_effect is not PositionEffect.CLOSE or signal.has_target:
         return ()

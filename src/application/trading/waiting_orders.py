@@ -1,7 +1,7 @@
 """Orders that wait: judged and sent once what they wait for came, ended once that did not come in time.
 
-What an order waits for stands in its events, so a restart goes on waiting. An exit that waits for entries has them cancelled here,
-as often as it takes: that too follows from its events.
+What an order waits for stands in its events, so a restart goes on waiting. An exit that waits for orders of its strategy has them
+cancelled here, as often as it takes: that too follows from its events.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -20,16 +19,17 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
 from liveorder.application.runtime.dispatcher import Dispatcher, Lane
 from liveorder.application.trading.cancel_order import CancelOrder
-from liveorder.application.trading.execute_order import ExecuteOrder, entries_met
+from liveorder.application.trading.execute_order import ExecuteOrder, Waited
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.waits import Waits
 from liveorder.domain.errors import LiveOrderError, TradingIsHalted
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import CancelReason, OrderRequested, RejectReason, WaitEnded, WaitReason
-from liveorder.domain.risk import KILL_SWITCH
+from liveorder.domain.order.events import CancelReason, OrderRequested, WaitBegan, WaitEnded, WaitReason
+from liveorder.domain.own_exits import left_unguarded
+from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal
 from liveorder.domain.timeouts import LateCancel
-from liveorder.domain.waiting import cancels_entries, has_lapsed
+from liveorder.domain.waiting import cancels, has_lapsed
 
 
 class WaitingOrders:
@@ -82,8 +82,8 @@ class WaitingOrders:
             if has_lapsed(order.wait, self._clock.now()) or self._waits.is_over(order):
                 self._begin(order.order_id, self._take_up)
             else:
-                for entry in self._entries_to_cancel(order):
-                    self._begin(entry, self._cancel_entry)
+                for each in self._to_cancel(order):
+                    self._begin(each, partial(self._cancel_for, order.order_id))
 
     def _begin(self, order_id: UUID, work: Callable[[UUID], Awaitable[None]]) -> None:
         """Not twice at once."""
@@ -116,44 +116,51 @@ class WaitingOrders:
         wait, gateway = order.wait, self._gateways[order.intent.account_id]
         assert wait is not None
         signal = Signal.parse(wait.signal).meaning(order.terms.position_effect)
-        known = order.terms.signal_at, order.intent.instrument
-        sized = await self._execute.sized(await self._execute.gathered(signal, gateway, *known, without=order.order_id))
+        known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
         counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
-        sized = replace(sized, intent=order.intent.but(terms=sized.intent.terms.but(signal_at=counts_from)))
+        waited = Waited(order.intent, wait.reason, counts_from)
+        made_way = [await self._orders.get(each) for each in wait.orders] if wait.reason is WaitReason.ORDERS else []
+        gathered = await execute.gathered(signal, gateway, *known, waited=waited)
         async with self._orders.hold(order.order_id) as held:
             if held.wait != wait or not held.is_waiting:
                 return
             cause, is_operators = Cause(correlation_id=signal.signal_id), held.is_persons
-            entries = () if wait.reason is WaitReason.ENTRY else entries_met(signal, sized)
-            if (another := self._waits.wait_of(gateway, signal, sized, entries, is_operators=is_operators)) is not None:
-                await self._orders.record(held, [WaitEnded(terms=sized.intent.terms), another], cause)
+            decision = await execute.decided(gathered, await execute.sized(gathered), is_operators=is_operators)
+            verdict = decision.verdict
+            if isinstance(verdict, WaitBegan):
+                again = verdict.but(orders=(*wait.orders, *verdict.orders))
+                await self._orders.record(held, [WaitEnded(terms=decision.intent.terms), again], cause)
                 return
-            verdict, judged = await self._execute.judged(gateway, sized, is_operators=is_operators, without=held.order_id)
-            (intent, *events), scopes = self._execute.begun(gateway, judged, verdict, is_operators=is_operators)
+            (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
-            ended = WaitEnded(terms=intent.terms)
+            ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, verdict)]
             try:
-                after = await self._orders.record(held, [ended, *events], cause, unless_halted=scopes, adds_risk=True)
+                after = await self._orders.record(held, [*ended, *events], cause, unless_halted=scopes, adds_risk=True)
             except TradingIsHalted as error:
-                refused = requests.refuse(RejectReason.RISK, KILL_SWITCH, str(error))
-                after = await self._orders.record(held, [ended, *refused], cause)
+                refused = refused_by(RiskRefusal(KILL_SWITCH, str(error)))
+                ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, refused)]
+                after = await self._orders.record(held, [*ended, refused], cause)
         if after.is_approved and not after.status.is_closed:
             await self._submit.drive(after, is_started=after.submission_is_open)
 
-    def _entries_to_cancel(self, order: LiveOrder) -> list[UUID]:
-        """Of the entries that it waits for, those of which a cancel is due now."""
+    def _to_cancel(self, order: LiveOrder) -> list[UUID]:
+        """Of the orders that it waits for, those of which a cancel is due now."""
         assert order.wait is not None
         _, limits = self._gateways[order.intent.account_id].terms.limits_in(order.intent.instrument.currency)
-        if order.wait.reason is not WaitReason.ENTRY or not (limits.exit_cancels_entry and cancels_entries(order.terms)):
-            return []
-        known = (self._orders.unfinished_with(entry) for entry in order.wait.orders)
-        open_ = [entry.order_id for entry in known if entry is not None and not (entry.status.is_closed or entry.cancel_requested)]
-        return [entry for entry in open_ if LateCancel.due_after(self._tried.get(entry), self._clock.now()) is not None]
+        found, now = list[UUID](), self._clock.now()
+        for each in order.wait.orders:
+            known = self._orders.unfinished_with(each)
+            if known is None or known.status.is_closed or known.cancel_requested:
+                continue
+            is_due = LateCancel.due_after(self._tried.get(each), now) is not None
+            if is_due and cancels(order.terms, known.terms, exit_cancels_entry=limits.exit_cancels_entry):
+                found.append(each)
+        return found
 
-    async def _cancel_entry(self, entry: UUID) -> None:
-        if (due := LateCancel.due_after(self._tried.get(entry), self._clock.now())) is not None:
-            self._tried[entry] = due
-            await self._cancel.cancel(entry, CancelReason.REQUESTED)
+    async def _cancel_for(self, waiting: UUID, order_id: UUID) -> None:
+        if (due := LateCancel.due_after(self._tried.get(order_id), self._clock.now())) is not None:
+            self._tried[order_id] = due
+            await self._cancel.cancel(order_id, CancelReason.MADE_WAY, made_way_for=waiting)
 
     async def _end(self, order: LiveOrder) -> None:
         async with self._orders.hold(order.order_id) as held:

@@ -42,7 +42,8 @@ class Waits:
     ) -> WaitBegan | None:
         """What a signal has to wait for; None where it is judged now, or could not be sent whatever came."""
         intent = sized.intent
-        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)._replace(entries=entries)
+        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)
+        obstacles = obstacles._replace(entries=entries, exits=tuple(each.order_id for each in sized.in_the_way))
         _, limits = gateway.terms.limits_in(intent.instrument.currency)
         wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
         if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from liveorder.domain.errors import DecisionRefused, DuplicateClientOrderId
 from liveorder.domain.events import Event
@@ -112,6 +113,7 @@ def request_cancel(
     reference: Mapping[str, str] | None = None,
     payload: str = "",
     deadline: datetime | None = None,
+    made_way_for: UUID | None = None,
 ) -> list[Event]:
     """Ask the broker to cancel; an order that never left is cancelled at once, and nobody is asked.
 
@@ -120,10 +122,15 @@ def request_cancel(
     if order.status.is_closed and not order.is_stray:
         raise DecisionRefused(f"order {order.order_id} is {order.status} already: there is nothing to cancel")
     if not order.is_at_broker and not order.submission_is_open:
-        return [ev.Cancelled(reason=reason, message="cancelled before it was sent")]
+        return [ev.Cancelled(reason=reason, message="cancelled before it was sent", made_way_for=made_way_for)]
     return [
         ev.CancelRequested(
-            request_id=next_cancel_id(order), reason=reason, reference=reference or {}, payload=payload, deadline=deadline
+            request_id=next_cancel_id(order),
+            reason=reason,
+            reference=reference or {},
+            payload=payload,
+            deadline=deadline,
+            made_way_for=made_way_for,
         )
     ]
 

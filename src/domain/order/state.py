@@ -21,7 +21,7 @@ from liveorder.domain.order import events as ev
 from liveorder.domain.order.executions import Executions
 from liveorder.domain.order.open_request import OpenRequest
 from liveorder.domain.order.terms import OrderTerms
-from liveorder.domain.values import ZERO, Money, total
+from liveorder.domain.values import ZERO, Money, total, trades_at_once
 
 STRAY = frozenset({"acknowledged_after_close", "live_after_close"})
 """Reviews that ask whether an order trades although it is closed here."""
@@ -172,6 +172,12 @@ class LiveOrder:
     def is_waiting(self) -> bool:
         """It is not judged yet: see `WaitBegan`."""
         return self.wait is not None and not self.status.is_closed
+
+    @property
+    def rests(self) -> bool:
+        """It may stand in the book, or wait for a price: it does not trade at once."""
+        is_set_off = self.is_triggered and not self.terms.order_type.traits.needs_limit_price
+        return not (is_set_off or trades_at_once(self.terms.order_type, self.terms.time_in_force))
 
     @property
     def is_in_doubt(self) -> bool:

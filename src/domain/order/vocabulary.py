@@ -25,6 +25,8 @@ class CancelReason(StrEnum):
     BY_BROKER = "BY_BROKER"
     STALE = "STALE"
     HALTED = "HALTED"
+    MADE_WAY = "MADE_WAY"
+    """Another order of its strategy, which the event names, is to go out once this one has ended."""
 
 
 class WaitReason(StrEnum):
@@ -32,10 +34,15 @@ class WaitReason(StrEnum):
 
     ENTRY = "ENTRY"
     """That the entries which it meets, open or in doubt, have ended."""
+    ORDERS = "ORDERS"
+    """The same of orders of its strategy of which some are exits."""
     CONNECTION = "CONNECTION"
     """That its broker can be reached again."""
     OPEN = "OPEN"
     """That its market opens."""
+
+
+WAITS_FOR_ORDERS = frozenset({WaitReason.ENTRY, WaitReason.ORDERS})
 
 
 class RequestKind(StrEnum):

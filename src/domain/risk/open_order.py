@@ -8,8 +8,9 @@ from uuid import UUID
 
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.shares import shared_out
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.exposure import dearest, with_trail, worst_price
-from liveorder.domain.values import EXACT, ZERO, Side, total
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, Side, total
 
 
 class OpenExposure(NamedTuple):
@@ -24,6 +25,11 @@ class OpenExposure(NamedTuple):
     strategy_name: str
     shares: tuple[tuple[str, Decimal], ...] = ()
     """Of an order that trades for several strategies: units by strategy."""
+    terms: OrderTerms | None = None
+    rests: bool = False
+    """See `LiveOrder.rests`."""
+    waits_with: Decimal | None = None
+    """Of an exit that waits: the units that it was for when it came. It takes none before it is sized again. None: it is none."""
 
     @property
     def parts(self) -> tuple[tuple[str, Decimal], ...]:
@@ -37,6 +43,7 @@ class OpenExposure(NamedTuple):
 def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replace: bool) -> OpenExposure | None:
     """The worst that the order could do yet, requests without an outcome included; None when it is over.
 
+    An exit that waits could do nothing yet: it is sized again when its wait is over, by what is open then.
     A cash order that has not learned its quantity counts its remaining money, and the units that those come to.
     """
     if order.is_finished:
@@ -48,9 +55,20 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
     else:
         value = max((order.terms.notional or ZERO) - _spent(order), ZERO)
         units = abs(value / (price * order.intent.instrument.multiplier)) if price else ZERO
-    intent = order.intent
+    intent, waits_with = order.intent, None
+    if order.is_waiting and order.terms.position_effect is PositionEffect.CLOSE:
+        units, value, waits_with = ZERO, ZERO, order.quantity or ZERO
     exposure = OpenExposure(
-        intent.order_id, intent.instrument.key, intent.terms.side, units, value, order.is_in_doubt, intent.strategy_name
+        intent.order_id,
+        intent.instrument.key,
+        intent.terms.side,
+        units,
+        value,
+        order.is_in_doubt,
+        intent.strategy_name,
+        terms=intent.terms,
+        rests=order.rests,
+        waits_with=waits_with,
     )
     return exposure._replace(shares=_shares(order, units)) if intent.shares else exposure
 

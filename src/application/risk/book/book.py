@@ -241,7 +241,7 @@ class RiskBook:
         orders = {order_id: order for each in names for order_id, order in holding.orders.get(each, {}).items()}
         others = tuple(order for order_id, order in orders.items() if order_id != without)
         own, difference = self._own(holding, strategy_name, left_out), account.differences.get(holding.key, ZERO)
-        return Standing(whose or f"account {account_id}", own, _exposure(holding, left_out), difference, others)
+        return Standing(whose or f"account {account_id}", own, _exposure(holding, left_out), difference, others, without)
 
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""

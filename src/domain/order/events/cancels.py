@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from msgspec import field
 
@@ -15,6 +16,7 @@ from liveorder.domain.order.changes import answer, close_as, mark_pending, reach
 from liveorder.domain.order.events.base import OrderEvent
 from liveorder.domain.order.open_request import OpenRequest
 from liveorder.domain.order.vocabulary import CancelReason, RequestKind
+from liveorder.domain.record import Later
 from liveorder.domain.wording import in_brackets, words
 
 if TYPE_CHECKING:
@@ -33,9 +35,11 @@ class CancelRequested(OrderEvent):
     payload: str = ""
     """Empty when the order never left: there is nothing to ask of the broker."""
     deadline: datetime | None = None
+    made_way_for: Later[UUID | None] = None
+    """The order that is to go out once this one has ended."""
 
     def sentence(self) -> str:
-        return f"Cancel requested: {words(self.reason)}"
+        return f"Cancel requested: {words(self.reason)}{_for(self.made_way_for)}"
 
     def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
         order.cancels += 1
@@ -85,9 +89,11 @@ class Cancelled(OrderEvent):
 
     reason: CancelReason
     message: str = ""
+    made_way_for: Later[UUID | None] = None
+    """Of one that was never sent: the order that is to go out in its place."""
 
     def sentence(self) -> str:
-        return f"Order cancelled: {words(self.reason)}{in_brackets(self.message)}"
+        return f"Order cancelled: {words(self.reason)}{_for(self.made_way_for)}{in_brackets(self.message)}"
 
     def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
         if order.submission_is_open:  # We cancel by ourselves only what surely never left: so the broker reported this.
@@ -95,3 +101,7 @@ class Cancelled(OrderEvent):
         order.cancel_reason = self.reason
         order.error_message = self.message or order.error_message
         close_as(order, Closing.CANCELLED)
+
+
+def _for(order_id: UUID | None) -> str:
+    return "" if order_id is None else f" for order {order_id}"

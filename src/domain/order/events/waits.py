@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from liveorder.domain.events import RecordedEvent
+from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.events.base import OrderEvent
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.order.vocabulary import WaitReason
 from liveorder.domain.record import Flat
-from liveorder.domain.wording import in_brackets
+from liveorder.domain.values import Quantity
+from liveorder.domain.wording import in_brackets, plain
 
 if TYPE_CHECKING:
     from liveorder.domain.order.state import LiveOrder
@@ -57,3 +59,22 @@ class WaitEnded(OrderEvent):
         order.wait, order.error_message = None, None
         order.intent = order.intent.but(terms=terms)
         order.quantity, order.limit_price, order.stop_price = terms.quantity, terms.limit_price, terms.stop_price
+
+
+class LeftUnguarded(OrderEvent):
+    """So many units that the strategy still holds lost their exit to this order: the exits made way, and are not placed anew."""
+
+    topic = "liveorder.LeftUnguarded@1"
+    category = "WARNING"
+    notice = NoticeEvent.UNGUARDED
+
+    quantity: Quantity
+    orders: tuple[UUID, ...]
+    """The exits that were cancelled for it."""
+
+    def sentence(self) -> str:
+        named = ", ".join(map(str, self.orders))
+        return f"{plain(self.quantity)} units are left without an exit: order {named} made way for this one, and is not placed anew"
+
+    def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
+        """It is about the position."""

@@ -1,0 +1,113 @@
+"""Which of its strategy's own exits are in the way of an order that is to close, and which of them make room for it.
+
+Exits that trade at once share what is held: the first takes its units, and none is cancelled for another. Those that rest make room
+for one that is to close now. What guards a position (STOP_LOSS, TAKE_PROFIT) takes what is left and asks for no room.
+
+Two exits never cancel each other: one that trades at once is not cancelled, and of two that rest only the later asks for room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from uuid import UUID
+
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Approved, LeftUnguarded, OrderRequested, Refused
+from liveorder.domain.risk import OpenExposure, Stake
+from liveorder.domain.values import EXACT, ZERO, OrderRole, Product, Side, total
+
+GUARDS = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The exit that asks for room."""
+
+    side: Side
+    product: Product | None
+    trades_at_once: bool
+    asks_for_room: bool = True
+    """What guards a position asks for none."""
+    order_id: UUID | None = None
+    """Of one that has waited; None: it came just now, after all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnExits:
+    """Open and in-doubt orders of the strategy on the side that closes."""
+
+    staying: tuple[OpenExposure, ...]
+    """They keep what they take."""
+    yielding: tuple[OpenExposure, ...]
+    """They can be cancelled for the one that asks; those first that are missed least."""
+
+    @property
+    def awaited(self) -> Decimal:
+        """Units that those which stay are going to take and do not take yet, since they wait themselves."""
+        return total(each.waits_with or ZERO for each in self.staying)
+
+    @property
+    def named(self) -> str:
+        """The ids of those that stay."""
+        return ", ".join(str(each.order_id) for each in self.staying)
+
+    def room_of(self, units: Decimal) -> tuple[OpenExposure, ...]:
+        """Of those that yield, so many that they make room for `units`: those that are missed least, and few of them."""
+        chosen, missing = list[OpenExposure](), units
+        for _, alike in groupby(self.yielding, key=_how_much_it_is_missed):
+            left = [*alike]
+            while missing > 0 and left:
+                enough = [each for each in left if _units(each) >= missing]
+                taken = min(enough, key=_units) if enough else max(left, key=_units)
+                left.remove(taken)
+                chosen.append(taken)
+                missing = EXACT.subtract(missing, _units(taken))
+        return tuple(chosen)
+
+
+def own_exits(orders: Iterable[OpenExposure], asking: Asking) -> OwnExits:
+    """`orders`: the strategy's own, without the one that asks."""
+    met = [each for each in orders if each.side is asking.side and not _is_later_and_waits(each, asking)]
+    yielding = [each for each in met if _yields(each, asking)]
+    staying = tuple(each for each in met if each not in yielding)
+    return OwnExits(staying, tuple(sorted(yielding, key=_how_much_it_is_missed)))
+
+
+def _is_later_and_waits(order: OpenExposure, asking: Asking) -> bool:
+    """Of several that wait the first takes its units first."""
+    return order.waits_with is not None and asking.order_id is not None and order.order_id > asking.order_id
+
+
+def _yields(order: OpenExposure, asking: Asking) -> bool:
+    if not asking.asks_for_room or not order.rests or order.terms is None or order.terms.product is not asking.product:
+        return False
+    return asking.trades_at_once or asking.order_id is None or order.order_id < asking.order_id
+
+
+def _how_much_it_is_missed(order: OpenExposure) -> int:
+    """A stop-loss most, a take-profit next."""
+    role = OrderRole.EXIT if order.terms is None else order.terms.role
+    return GUARDS[::-1].index(role) + 1 if role in GUARDS else 0
+
+
+def _units(order: OpenExposure) -> Decimal:
+    return order.quantity if order.waits_with is None else order.waits_with
+
+
+def left_unguarded(
+    own: Stake, made_way: Sequence[LiveOrder], intent: OrderRequested, verdict: Refused | Approved
+) -> list[LeftUnguarded]:
+    """What lost its exit to an order that does not close it: orders `made_way` for it, and the rest of them is not placed anew.
+
+    `own`: what its strategy has once they are over, without the order itself.
+    """
+    side = intent.terms.side
+    lost = [each for each in made_way if each.terms.side is side and each.status is OrderStatus.CANCELLED]
+    closing = intent.terms.quantity if isinstance(verdict, Approved) and intent.terms.quantity is not None else ZERO
+    left = EXACT.subtract(own.reducible_by(side), closing)
+    units = min(left, total(each.executions.missing_of(each.quantity) for each in lost if each.quantity is not None))
+    return [LeftUnguarded(quantity=units, orders=tuple(each.order_id for each in lost))] if units > 0 else []
