@@ -35,10 +35,14 @@ class Recorder:
     def __init__(self, store: OrderStore, clock: Clock, randomness: Randomness) -> None:
         self._store, self._clock, self._randomness = store, clock, randomness
         self.epoch = 0
+        self._last = UUID(int=0)
 
     def new_id(self) -> UUID:
-        """Time-ordered, so that new streams land together in the log's index."""
-        return uuid7(self._clock.now(), self._randomness.getrandbits(74))
+        """Time-ordered, so that new streams land together in the log's index; above all that were given before, so that of two
+        orders the later is known by its id.
+        """
+        self._last = max(uuid7(self._clock.now(), self._randomness.getrandbits(74)), UUID(int=self._last.int + 1))
+        return self._last
 
     def enveloped(self, stream_id: UUID, version: int, events: Sequence[Event], cause: Cause) -> list[RecordedEvent]:
         """Events in their envelopes, to follow `version` in the stream."""

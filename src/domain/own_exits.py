@@ -33,7 +33,7 @@ class Asking:
     asks_for_room: bool = True
     """What guards a position asks for none."""
     order_id: UUID | None = None
-    """Of one that has waited; None: it came just now, after all others."""
+    """None: it is later than all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,11 @@ def left_unguarded(
 
     `own`: what its strategy has once they are over, without the order itself.
     """
-    side = intent.terms.side
+    if (side := own.closing_side) is None:
+        return []
     lost = [each for each in made_way if each.terms.side is side and each.status is OrderStatus.CANCELLED]
-    closing = intent.terms.quantity if isinstance(verdict, Approved) and intent.terms.quantity is not None else ZERO
+    closes = isinstance(verdict, Approved) and intent.terms.side is side
+    closing = intent.terms.quantity if closes and intent.terms.quantity is not None else ZERO
     left = EXACT.subtract(own.reducible_by(side), closing)
     units = min(left, total(each.executions.missing_of(each.quantity) for each in lost if each.quantity is not None))
     return [LeftUnguarded(quantity=units, orders=tuple(each.order_id for each in lost))] if units > 0 else []

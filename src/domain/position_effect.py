@@ -6,7 +6,7 @@ units, exact until they are rounded toward zero to the lot; money is in the inst
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Context, Decimal
@@ -20,7 +20,7 @@ from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits
 from liveorder.domain.risk import Exposure, OpenExposure, RiskRefusal, Stake, closable
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import EXACT, ZERO, PositionEffect, Product, Side, trades_at_once
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, Product, Side, total, trades_at_once
 from liveorder.domain.wording import plain
 
 MAX_EQUITY_AGE_SECONDS = 60.0
@@ -42,8 +42,6 @@ class Standing(NamedTuple):
     """The broker's quantity less the account's as we have it; None: not known."""
     orders: tuple[OpenExposure, ...] = ()
     """The strategy's own open and in-doubt orders."""
-    without: UUID | None = None
-    """The order that is sized again, which is not among them."""
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """See `closable`."""
@@ -59,13 +57,17 @@ class Standing(NamedTuple):
         """What is held; where nothing is, what open orders may open."""
         return self.own.closing_side or (Side.BUY if self.own.sells and not self.own.buys else Side.SELL)
 
-    def once_cancelled(self, orders: Iterable[OpenExposure], side: Side, awaited: Decimal = ZERO) -> Standing:
-        """As it will be without these, and with so many more units of `side` open."""
-        own, account = self.own.plus(side, awaited), self.account.plus(side, awaited, ZERO)
+    def once_cancelled(self, orders: Sequence[OpenExposure]) -> Standing:
+        """As it will be without these."""
+        own, account = self.own, self.account
         for each in orders:
             own = own.minus(each.side, self.units_of(each))
             account = account.minus(each.side, each.quantity, each.value)
-        return self._replace(own=own, account=account)
+        return self._replace(own=own, account=account, orders=tuple(each for each in self.orders if each not in orders))
+
+    def once_sent(self, side: Side, units: Decimal) -> Standing:
+        """As it will be with so many more units of `side` open."""
+        return self._replace(own=self.own.plus(side, units), account=self.account.plus(side, units, ZERO))
 
     def units_of(self, order: OpenExposure) -> Decimal:
         """What of the order is its own: all of it where positions are the account's."""
@@ -93,6 +95,9 @@ class Basis:
     """Of orders that name none."""
     may_cancel: bool = True
     """Whether exits that are in the way can be cancelled first."""
+    order_id: UUID | None = None
+    """Of the order that it becomes; None: later than all others."""
+    has_waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,9 @@ class Amount:
     figures: Mapping[str, str] = field(default_factory=dict)
     """By which it was reckoned, for people."""
     in_the_way: tuple[OpenExposure, ...] = ()
-    """The strategy's own resting exits that are to be cancelled before it can be sent."""
+    """The strategy's own orders that are to be cancelled before it can be sent."""
+    in_doubt: tuple[OpenExposure, ...] = ()
+    """Those of which has to be known what became of them before it can be sized."""
 
 
 def equity_of(account: BrokerAccount | None, currency: str, now: datetime) -> Decimal | RiskRefusal:
@@ -177,11 +184,11 @@ def amount_of(signal: Signal, by: Basis) -> Amount:
 def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
     own, at_once = by.standing.own, trades_at_once(signal.order_type, signal.time_in_force)
     asks_for_room = by.may_cancel and signal.role not in GUARDS
-    asking = Asking(side, signal.product or by.product, at_once, asks_for_room, by.standing.without)
+    asking = Asking(side, signal.product or by.product, at_once, asks_for_room, by.order_id)
     exits = own_exits(by.standing.orders, asking)
     if refusal := _not_closed(side, by, exits):
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
-    free = by.standing.once_cancelled(exits.yielding, side, exits.awaited)
+    free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
     left = free.own.reducible_by(side)
     most = free.closable_by(side, may_be_short=by.limits.allow_short_selling) or left
     """Where the broker may have nothing of it, the risk rules say so of the whole."""
@@ -197,8 +204,8 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
         problem = InvalidInput("quantity", f"{what} is less than one lot of {lot}", "it stays as it is")
         return Amount(side, PositionEffect.CLOSE, signal.quantity, signal.notional, problem, figures=figures)
     if signal.sizes:
-        taken = by.standing.once_cancelled((), side, exits.awaited).own.reducible_by(side)
-        in_the_way = exits.room_of(EXACT.subtract(quantity, taken))
+        has_room = by.standing.once_sent(side, exits.awaited).own.reducible_by(side)
+        in_the_way = exits.room_of(EXACT.subtract(quantity, has_room))
     else:
         in_the_way = exits.yielding
         if quantity != left:
@@ -231,7 +238,7 @@ def _not_closed(side: Side, by: Basis, exits: OwnExits) -> RiskRefusal | None:
         way = "long" if own.quantity > 0 else "short"
         message = f"{who} is {way} {held} {symbol}, and a {side} adds to it; to close it, {side.opposite}"
         return RiskRefusal("close_would_add", message, side.value, side.opposite.value)
-    free = by.standing.once_cancelled(exits.yielding, side, exits.awaited).own
+    free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited).own
     if not free.reducible_by(side):
         message = f"order {exits.named} can already {side} all {held} {symbol} that {who} holds; cancel it first, or let it fill"
         return RiskRefusal("already_closing", message, plain(free.taken_by(side)), held)
@@ -285,23 +292,58 @@ def _by_risk(signal: Signal, side: Side, effect: PositionEffect | None, by: Basi
 
 
 def _to_target(signal: Signal, by: Basis) -> Amount:
-    """The order after which the target is held, once everything open is filled."""
-    standing = by.standing
-    target = _target(signal, by)
+    """The order after which the target is held, once everything open is filled.
+
+    What is in doubt may have come to all or to nothing: where both lead the same way, the smaller step is sure to be right. Else it
+    waits until that is known. Orders that lead away from the target are cancelled first.
+    """
+    standing, target = by.standing, _target(signal, by)
     if isinstance(target, RiskRefusal):
         return _refused(signal, side_for_price(signal, standing), None, target)
-    change = EXACT.subtract(target, standing.expected)
-    side = Side.BUY if change > 0 else Side.SELL if change < 0 else side_for_price(signal, standing)
     figures = {"held": plain(standing.own.quantity), "expected": plain(standing.expected), "target": plain(target)}
-    reduces = side is standing.own.closing_side
-    amount = Amount(side, PositionEffect.CLOSE if reduces else PositionEffect.OPEN, figures=figures)
+    side, in_doubt = _way_to(target, standing, signal)
+    if in_doubt:
+        return Amount(side, _effect(side, standing), figures=figures, in_doubt=in_doubt)
     if refusal := _target_refused(signal, side, target, by):
-        return replace(amount, refusal=refusal)
-    units = abs(change)
-    if reduces:
+        return Amount(side, _effect(side, standing), figures=figures, refusal=refusal)
+    in_the_way = tuple(each for each in standing.orders if each.side is side.opposite or _is_waiting_target(each))
+    if in_the_way:
+        by = replace(by, standing=standing.once_cancelled(in_the_way))
+        standing = by.standing
+        side, _ = _way_to(target, standing, signal)
+    effect = _effect(side, standing)
+    units = min(map(abs, _changes(target, standing)))
+    if effect is PositionEffect.CLOSE:
         units = min(units, standing.closable_by(side, may_be_short=by.limits.allow_short_selling) or units)
+    amount = Amount(side, effect, figures=figures, in_the_way=in_the_way)
     sized = _rounded(amount, units, by)
     return sized if sized.problem is None else replace(amount, refusal=_at_target(target, by))
+
+
+def _effect(side: Side, standing: Standing) -> PositionEffect:
+    return PositionEffect.CLOSE if side is standing.own.closing_side else PositionEffect.OPEN
+
+
+def _changes(target: Decimal, standing: Standing) -> tuple[Decimal, Decimal]:
+    """The least and the most that could be missing, signed: as if all that is in doubt had come to nothing, or to all of it."""
+    doubtful = [each for each in standing.orders if each.is_in_doubt]
+    buys, sells = (total(standing.units_of(each) for each in doubtful if each.side is side) for side in (Side.BUY, Side.SELL))
+    missing = EXACT.subtract(target, standing.expected)
+    return EXACT.subtract(missing, sells), EXACT.add(missing, buys)
+
+
+def _way_to(target: Decimal, standing: Standing, signal: Signal) -> tuple[Side, tuple[OpenExposure, ...]]:
+    """The side that leads to the target, and what is in doubt where that leaves open which side it is."""
+    least, most = _changes(target, standing)
+    side = Side.BUY if least > 0 else Side.SELL if most < 0 else side_for_price(signal, standing)
+    is_open = least <= 0 <= most and least != most
+    return side, tuple(each for each in standing.orders if each.is_in_doubt) if is_open else ()
+
+
+def _is_waiting_target(order: OpenExposure) -> bool:
+    """Of several the newest counts."""
+    terms = order.terms
+    return order.is_waiting and terms is not None and terms.has_target
 
 
 def _target(signal: Signal, by: Basis) -> Decimal | RiskRefusal:
@@ -324,9 +366,6 @@ def _target(signal: Signal, by: Basis) -> Decimal | RiskRefusal:
 def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> RiskRefusal | None:
     """Why the order that leads to the target is not sent now."""
     standing, symbol, expected = by.standing, by.instrument.symbol, plain(by.standing.expected)
-    if doubtful := ", ".join(str(order.order_id) for order in standing.orders if order.is_in_doubt):
-        message = f"order {doubtful} in {symbol} is in doubt, so that the way to the target is not known; see `liveorder doubts`"
-        return RiskRefusal("in_doubt_symbol", message, expected, plain(target))
     if target == standing.expected:
         return _at_target(target, by)
     if standing.own.quantity * target < 0 or standing.expected * target < 0:
@@ -334,10 +373,17 @@ def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> R
     if signal.side not in (None, side):
         message = f"side: from {expected} to {plain(target)} {symbol} leads a {side}; leave side out"
         return RiskRefusal("target_side", message, str(signal.side), side.value)
-    if in_the_way := standing.own.taken_by(side.opposite):
-        message = f"order {standing.named(side.opposite)} may still {side.opposite} {plain(in_the_way)} {symbol}; cancel it first"
-        return RiskRefusal("opposite_orders", message, plain(in_the_way), "0")
+    if later := [each for each in standing.orders if _overrides(each, side, by)]:
+        named, units = ", ".join(str(each.order_id) for each in later), plain(total(map(standing.units_of, later)))
+        message = f"order {named} in {symbol} came later than this target and leads elsewhere; send it again if it still holds"
+        return RiskRefusal("opposite_orders", message, units, "0")
     return None
+
+
+def _overrides(order: OpenExposure, side: Side, by: Basis) -> bool:
+    """A later target, or of a target that has waited any later order that leads away from it."""
+    is_later = by.order_id is not None and order.order_id > by.order_id
+    return is_later and (_is_waiting_target(order) or (by.has_waited and order.side is side.opposite))
 
 
 def _at_target(target: Decimal, by: Basis) -> RiskRefusal:

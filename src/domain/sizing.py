@@ -52,6 +52,8 @@ class SizingTerms:
     """How long a limit order for the day may stand."""
     may_cancel: bool = True
     """Whether orders that are in the way can be cancelled first."""
+    has_waited: bool = False
+    """Whether it is sized again, after it has waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class SizedIntent:
     figures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """By which it was sized, for people."""
     in_the_way: tuple[OpenExposure, ...] = ()
-    """Resting exits of its strategy that are to be cancelled before it can be sent."""
+    """Orders of its strategy that are to be cancelled before it can be sent."""
+    in_doubt: tuple[OpenExposure, ...] = ()
+    """Orders of its strategy of which has to be known what became of them before it can be sized."""
 
 
 _OF_CONTRACT = ("exchange", "asset_class", "currency", "expiry", "strike", "right", "trading_class", "multiplier", "con_id")
@@ -134,7 +138,8 @@ def size(
         fresh = _fresh(priced.price, now, terms.limits)
     price = signal.limit_price or signal.stop_price or (fresh.amount if fresh is not None else None)
     takes_notional = terms.can.takes_notional_of(instrument.asset_class)
-    by = Basis(instrument, price, terms.limits, takes_notional, standing, equity, terms.product, terms.may_cancel)
+    of_order = origin.order_id, terms.has_waited
+    by = Basis(instrument, price, terms.limits, takes_notional, standing, equity, terms.product, terms.may_cancel, *of_order)
     amount = amount_of(signal, by)
     limit_price, stop_price, too_low = _to_tick(signal, amount.side, instrument)
     time_in_force, timeout_seconds = _how_long(signal, instrument, terms)
@@ -169,7 +174,8 @@ def size(
         terms=asked,
     )
     problem = amount.problem or too_low
-    return SizedIntent(intent, priced, standing, problem, amount.refusal, amount.figures, amount.in_the_way)
+    waits_for = amount.in_the_way, amount.in_doubt
+    return SizedIntent(intent, priced, standing, problem, amount.refusal, amount.figures, *waits_for)
 
 
 _SAID = tuple(name for name in OrderTerms.__struct_fields__ if name in Signal.model_fields and name != "hours")

@@ -29,8 +29,10 @@ class Obstacles(NamedTuple):
     """Its broker cannot be reached, and nothing else stops the account."""
     entries: tuple[UUID, ...] = ()
     """Of an order that closes: its strategy's orders that may still open or enlarge the position, in doubt or not."""
-    exits: tuple[UUID, ...] = ()
-    """Its strategy's own exits that make room for it."""
+    others: tuple[UUID, ...] = ()
+    """Its strategy's own orders that make way for it: exits, or of a target whatever leads away from it."""
+    doubts: tuple[UUID, ...] = ()
+    """Its strategy's own orders of which it has to be known what became of them, before it can be sized."""
 
 
 def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_seconds: float | None) -> WaitBegan | None:
@@ -41,12 +43,15 @@ def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_second
     """
     longest = _longest(terms, oldest_seconds)
     is_to_wait_longer = obstacles.opens_at is not None or obstacles.is_unreachable
-    exits = () if is_to_wait_longer else obstacles.exits  # nothing is left without its exit for longer than it takes
-    if orders := (*obstacles.entries, *exits):
-        what = {"entries": obstacles.entries, "exits": exits}
-        named = "; ".join(f"{name} of its strategy to end: {', '.join(map(str, those))}" for name, those in what.items() if those)
-        reason = WaitReason.ORDERS if exits else WaitReason.ENTRY
-        return WaitBegan(reason=reason, signal=signal, message=f"for {named}", until=terms.stale_after, orders=orders)
+    others = () if is_to_wait_longer else obstacles.others  # nothing is left without its exit for longer than it takes
+    if orders := (*obstacles.entries, *others):
+        reason, what = (WaitReason.ORDERS, "orders") if others else (WaitReason.ENTRY, "entries")
+        message = f"for {what} of its strategy to end: {', '.join(map(str, orders))}"
+        return WaitBegan(reason=reason, signal=signal, message=message, until=terms.stale_after, orders=orders)
+    if obstacles.doubts:
+        message = f"for what became of orders of its strategy: {', '.join(map(str, obstacles.doubts))}"
+        reason = WaitReason.DOUBT
+        return WaitBegan(reason=reason, signal=signal, message=message, until=terms.stale_after, orders=obstacles.doubts)
     if obstacles.opens_at is not None:
         until = _earliest(terms.stale_after, _after(obstacles.opens_at, longest))
         message = f"for the open of its market at {obstacles.opens_at.isoformat()}"
@@ -61,10 +66,10 @@ def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_second
 
 
 def cancels(waiting: OrderTerms, awaited: OrderTerms, *, exit_cancels_entry: bool) -> bool:
-    """Whether an order that waits for another has it cancelled: always an exit, which is on its own side. An entry unless a setting
-    says no, and not for what guards a position: that waits until the entry has filled.
+    """Whether an order that waits for the end of another has it cancelled: always an exit, which is on its own side, and whatever
+    leads away from a target. An entry unless a setting says no, and not for what guards a position: that waits until it has filled.
     """
-    return awaited.side is waiting.side or (exit_cancels_entry and waiting.role not in GUARDS)
+    return waiting.has_target or awaited.side is waiting.side or (exit_cancels_entry and waiting.role not in GUARDS)
 
 
 def has_lapsed(wait: WaitBegan, now: datetime) -> bool:
@@ -74,7 +79,9 @@ def has_lapsed(wait: WaitBegan, now: datetime) -> bool:
 def is_over(wait: WaitBegan, obstacles: Obstacles) -> bool:
     """Whether what is waited for came. Something else may stand in the way by now."""
     if wait.reason in WAITS_FOR_ORDERS:
-        return not obstacles.entries
+        return not obstacles.others
+    if wait.reason is WaitReason.DOUBT:
+        return not obstacles.doubts
     if wait.reason is WaitReason.OPEN:
         return obstacles.opens_at is None
     return not obstacles.is_unreachable

@@ -59,19 +59,22 @@ def amount(
 
 def came_to(found: Amount) -> str:
     """`SELL 10 CLOSE`, or the code of the refusal or problem."""
+    cancelled = " and ".join(f"{each.side} {each.quantity:f}" for each in found.in_the_way)
+    first = f", {cancelled} cancelled first" if cancelled else ""
+    if found.in_doubt:
+        return "waits for " + " and ".join(f"{each.side} {each.quantity:f}" for each in found.in_doubt)
     if found.refusal is not None:
-        return found.refusal.code
+        return found.refusal.code + first
     if found.problem is not None:
         return f"invalid_{found.problem.field}"
     size = f"{found.quantity:f}" if found.quantity is not None else f"{found.notional:f} of money"
-    text = " ".join([found.side, size, *([found.effect] if found.effect is not None else [])])
-    cancelled = " and ".join(f"{each.side} {each.quantity:f}" for each in found.in_the_way)
-    return text + (f", {cancelled} cancelled first" if cancelled else "")
+    return " ".join([found.side, size, *([found.effect] if found.effect is not None else [])]) + first
 
 
 CLOSE, OPEN = {"position_effect": "CLOSE"}, {"position_effect": "OPEN"}
 SELL, BUY = {"side": "SELL"}, {"side": "BUY"}
 ENTRY, EXIT = an_order(1, "BUY", "5"), an_order(2, "SELL", "4")
+DOUBT = an_order(6, "BUY", "5", "in_doubt")
 STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "resting")
 
 
@@ -150,9 +153,16 @@ STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "re
         ({"target_quantity": -14}, standing(-10), "SELL 4 OPEN"),
         ({"target_quantity": -4}, standing(10), "reversal"),
         ({"target_quantity": -4}, standing(0, ENTRY), "reversal"),
-        ({"target_quantity": 20}, standing(10, EXIT), "opposite_orders"),
-        ({"target_quantity": 8}, standing(10, ENTRY), "opposite_orders"),
-        ({"target_quantity": 20}, standing(10, an_order(3, "BUY", "5", "in_doubt")), "in_doubt_symbol"),
+        ({"target_quantity": 20}, standing(10, EXIT), "BUY 10 OPEN, SELL 4 cancelled first"),
+        ({"target_quantity": 8}, standing(10, ENTRY), "SELL 2 CLOSE, BUY 5 cancelled first"),
+        ({"target_quantity": 10}, standing(10, ENTRY), "at_target, BUY 5 cancelled first"),
+        ({"target_quantity": 20}, standing(10, DOUBT), "BUY 5 OPEN"),
+        ({"target_quantity": 30}, standing(10, DOUBT, ENTRY), "BUY 10 OPEN"),
+        ({"target_quantity": 15}, standing(10, DOUBT), "waits for BUY 5"),
+        ({"target_quantity": 12}, standing(10, DOUBT), "waits for BUY 5"),
+        ({"target_quantity": 10}, standing(10, DOUBT), "waits for BUY 5"),
+        ({"target_quantity": 4}, standing(10, DOUBT), "SELL 6 CLOSE, BUY 5 cancelled first"),
+        ({"target_quantity": 2}, standing(10, an_order(7, "SELL", "4", "in_doubt")), "SELL 4 CLOSE"),
         ({"target_quantity": "10.5"}, standing(10), "at_target"),
         (SELL | {"target_quantity": 4}, standing(10), "SELL 6 CLOSE"),
         (BUY | {"target_quantity": 4}, standing(10), "target_side"),
@@ -323,6 +333,7 @@ def test_what_closes_never_goes_beyond_zero(
     found = amount({"side": side} | ({} if is_target else CLOSE) | size, has, limits=limits)
     if found.effect is not PositionEffect.CLOSE or found.refusal is not None or found.quantity is None or found.problem is not None:
         return
+    has = has.once_cancelled(found.in_the_way)
     left = has.own.quantity + found.side.signed(found.quantity) + found.side.signed(has.own.taken_by(found.side))
     assert left * has.own.quantity >= 0
 

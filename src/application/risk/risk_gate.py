@@ -21,11 +21,13 @@ from liveorder.domain.quotes import Priced
 from liveorder.domain.risk import (
     GATES,
     REPLACEMENT_RULES,
+    RULES,
     Assessment,
     Level,
     Proposal,
     RiskRefusal,
     RiskView,
+    Rule,
     assess,
     assess_all,
     is_short,
@@ -51,6 +53,7 @@ class RiskGate:
         is_operators: bool,
         without: UUID | None = None,
         once: Standing | None = None,
+        rules: Sequence[Rule] = RULES,
     ) -> Assessment:
         """The first refusal, if any, and the figures that were measured; nothing is awaited after they were.
 
@@ -61,7 +64,7 @@ class RiskGate:
         if once is not None:
             view = view._replace(own=once.own, exposure=once.account)
         levels = self._levels(gateway, intent, view, without)
-        return assess(Proposal.of(intent, is_operators=is_operators), view, limits, levels=levels)
+        return assess(Proposal.of(intent, is_operators=is_operators), view, limits, rules, levels)
 
     async def judge_all(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool

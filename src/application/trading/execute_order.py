@@ -52,6 +52,7 @@ from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
 from liveorder.domain.risk import (
     KILL_SWITCH,
+    SWITCHES,
     Assessment,
     RiskRefusal,
     as_market_exit,
@@ -295,8 +296,9 @@ class ExecuteOrder:
     ) -> Gathered:
         """Everything that sizing needs and that has to be asked for."""
         account, broker, keys = gateway.terms, gateway.broker, self._orders.identity.keys
+        without = None if waited is None else waited.intent.order_id
         origin = Origin(
-            order_id=self._orders.recorder.new_id(),
+            order_id=without or self._orders.recorder.new_id(),
             client_order_id=keys.client_order_id(account.account_id, signal.signal_id),
             namespace=keys.namespace,
             session_id=self._terms.session_id,
@@ -307,12 +309,17 @@ class ExecuteOrder:
         )
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
         is_away = self._halts.now.is_waiting_for_broker(account.account_id)
-        without = None if waited is None else waited.intent.order_id
         side = side_for_price(signal, self._standing(gateway, signal, instrument, without))
         priced = Priced() if is_away else await gateway.price(instrument, side, is_urgent=is_urgent)
         limits = account.sizing_limits(signal.strategy_name, instrument)
-        may_cancel = not (shares or self._terms.is_shadow)
-        terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds, may_cancel)
+        terms = SizingTerms(
+            broker.capabilities,
+            limits,
+            account.default_product,
+            account.day_limit_timeout_seconds,
+            may_cancel=not (shares or self._terms.is_shadow),
+            has_waited=waited is not None,
+        )
         equity = await self._equity(gateway, instrument) if signal.needs_equity else None
         return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, shares, waited)
 
@@ -420,7 +427,7 @@ class ExecuteOrder:
     async def decided(self, gathered: Gathered, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False) -> Decision:
         """What becomes of the signal, by what its strategy has when that is decided; nothing is awaited after that was looked at.
 
-        Exits are in the way of what would be sent without them: for one that is refused nothing is cancelled.
+        Nothing is cancelled for an order that would be refused.
         """
         sizings_left, gateway = SIZED_AGAIN, gathered.gateway
         while True:
@@ -428,7 +435,13 @@ class ExecuteOrder:
             if wait is not None and wait.reason is not WaitReason.ORDERS:
                 return Decision(wait, sized.intent, sized.standing)
             without = gathered.without
-            judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect, without=without)
+            if wait is not None and sized.refusal is not None:  # nothing is to be done but to cancel
+                asked = await self._gate.judge(
+                    gateway, sized.intent, sized.priced, is_operators=is_operators, without=without, rules=SWITCHES
+                )
+                judged = Approved() if asked.refusal is None else refused_by(asked.refusal), sized.intent
+            else:
+                judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect, without=without)
             has_now = self._standing(gateway, gathered.signal, gathered.instrument, without).own
             if not sizings_left or has_now == sized.standing.own:
                 if wait is not None and isinstance(judged[0], Approved):
@@ -442,7 +455,7 @@ class ExecuteOrder:
         waited_for_orders = waited is not None and waited.reason in WAITS_FOR_ORDERS
         entries = () if gathered.shares or waited_for_orders else _entries_met(signal, sized)
         is_away = self._halts.now.is_waiting_for_broker(gateway.account_id)
-        if not (entries or sized.in_the_way or is_away or signal.hours is SignalHours.NEXT_OPEN):
+        if not (entries or sized.in_the_way or sized.in_doubt or is_away or signal.hours is SignalHours.NEXT_OPEN):
             return None
         return self._waits.wait_of(gateway, signal, sized, entries, is_operators=is_operators)
 
@@ -457,8 +470,8 @@ class ExecuteOrder:
         intent, priced = sized.intent, sized.priced
         verdict: Refused | Approved | None = self._refusal_of_form(gateway, sized)
         if verdict is None:
-            side, in_the_way = intent.terms.side, sized.in_the_way
-            once = sized.standing.once_cancelled(in_the_way, side) if in_the_way else None
+            in_the_way = sized.in_the_way
+            once = sized.standing.once_cancelled(in_the_way) if in_the_way else None
             judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, without=without, once=once)
             figures = {**judged.figures, **sized.figures}
             verdict = Approved(figures=figures) if judged.refusal is None else refused_by(judged.refusal)

@@ -24,7 +24,7 @@ from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.waits import Waits
 from liveorder.domain.errors import LiveOrderError, TradingIsHalted
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import CancelReason, OrderRequested, WaitBegan, WaitEnded, WaitReason
+from liveorder.domain.order.events import WAITS_FOR_ORDERS, CancelReason, OrderRequested, WaitBegan, WaitEnded, WaitReason
 from liveorder.domain.own_exits import left_unguarded
 from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal
@@ -146,6 +146,8 @@ class WaitingOrders:
     def _to_cancel(self, order: LiveOrder) -> list[UUID]:
         """Of the orders that it waits for, those of which a cancel is due now."""
         assert order.wait is not None
+        if order.wait.reason not in WAITS_FOR_ORDERS:
+            return []
         _, limits = self._gateways[order.intent.account_id].terms.limits_in(order.intent.instrument.currency)
         found, now = list[UUID](), self._clock.now()
         for each in order.wait.orders:

@@ -14,6 +14,7 @@ from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import WaitBegan, WaitReason
+from liveorder.domain.risk import OpenExposure
 from liveorder.domain.signal import Signal, SignalHours
 from liveorder.domain.sizing import SizedIntent, is_unprotected
 from liveorder.domain.values import TradingHours
@@ -43,7 +44,7 @@ class Waits:
         """What a signal has to wait for; None where it is judged now, or could not be sent whatever came."""
         intent = sized.intent
         obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)
-        obstacles = obstacles._replace(entries=entries, exits=tuple(each.order_id for each in sized.in_the_way))
+        obstacles = obstacles._replace(entries=entries, others=_ids(sized.in_the_way), doubts=_ids(sized.in_doubt))
         _, limits = gateway.terms.limits_in(intent.instrument.currency)
         wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
         if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):
@@ -58,12 +59,21 @@ class Waits:
             return False
         hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
         gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
-        entries = tuple(each for each in order.wait.orders if self._orders.unfinished_with(each) is not None)
+        known = [each for name in order.wait.orders if (each := self._orders.unfinished_with(name)) is not None]
+        others, doubts = (tuple(each.order_id for each in those) for those in (known, filter(_is_doubtful, known)))
         obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons)
-        return is_over(order.wait, obstacles._replace(entries=entries))
+        return is_over(order.wait, obstacles._replace(others=others, doubts=doubts))
 
     def _obstacles(self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool) -> Obstacles:
         now, opens_at = self._clock.now(), None
         if hours is SignalHours.NEXT_OPEN and not self._calendar.is_open_for(instrument, now, TradingHours.REGULAR):
             opens_at = self._calendar.next_open(instrument.calendar, now)
         return Obstacles(now, opens_at, not is_operators and self._halts.now.is_waiting_for_broker(gateway.account_id))
+
+
+def _ids(orders: tuple[OpenExposure, ...]) -> tuple[UUID, ...]:
+    return tuple(each.order_id for each in orders)
+
+
+def _is_doubtful(order: LiveOrder) -> bool:
+    return order.is_in_doubt

@@ -96,6 +96,10 @@ class OrderTerms(Record):
         return self.position_effect is PositionEffect.CLOSE or self.reduces_only or self.role is not OrderRole.ENTRY
 
     @property
+    def has_target(self) -> bool:
+        return self.target_quantity is not None or self.target_percent is not None
+
+    @property
     def unattended(self) -> tuple[str, ...]:
         """The exits and links that are asked for and that nothing acts on: this package does not yet, and nobody else is named."""
         return () if self.protection is not None else tuple(name for name in _EXITS_AND_LINKS if getattr(self, name) is not None)

@@ -28,6 +28,7 @@ class OpenExposure(NamedTuple):
     terms: OrderTerms | None = None
     rests: bool = False
     """See `LiveOrder.rests`."""
+    is_waiting: bool = False
     waits_with: Decimal | None = None
     """Of an exit that waits: the units that it was for when it came. It takes none before it is sized again. None: it is none."""
 
@@ -68,6 +69,7 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         intent.strategy_name,
         terms=intent.terms,
         rests=order.rests,
+        is_waiting=order.is_waiting,
         waits_with=waits_with,
     )
     return exposure._replace(shares=_shares(order, units)) if intent.shares else exposure

@@ -56,12 +56,16 @@ def signal_score(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
 
 
 def in_doubt_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
-    """While it is not known what an earlier order did, a new one could double it."""
-    if not case.view.doubts:
+    """While it is not known what an earlier order did, a new one could double it. A target is sized by both that its strategy's own
+    orders may have done.
+    """
+    reckoned = case.view.own_doubts if case.proposal.terms.has_target else ()
+    doubts = [order_id for order_id in case.view.doubts if order_id not in reckoned]
+    if not doubts:
         return None
-    orders = ", ".join(str(order_id) for order_id in case.view.doubts)
+    orders = ", ".join(map(str, doubts))
     message = f"order {orders} in {case.proposal.instrument.symbol} is in doubt; see `liveorder doubts`"
-    return RiskRefusal("in_doubt_symbol", message, str(len(case.view.doubts)), "0")
+    return RiskRefusal("in_doubt_symbol", message, str(len(doubts)), "0")
 
 
 def unreconciled_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:

@@ -103,6 +103,8 @@ class RiskView(NamedTuple):
     """The broker's quantity of this instrument less the account's as we have it; zero as far as is known, None: not known."""
     doubts: tuple[UUID, ...] = ()
     """Orders in this instrument of which a request may or may not have arrived."""
+    own_doubts: tuple[UUID, ...] = ()
+    """Those of them that are the strategy's that orders."""
     last_alike: SentOrder | None = None
     """The newest order of the strategy in this instrument that is alike, where repeats are looked at."""
     trades_today: int = 0

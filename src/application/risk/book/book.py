@@ -200,6 +200,7 @@ class RiskBook:
             own=self._own(holding, strategy_name, judged),
             difference=account.differences.get(holding.key, ZERO),
             doubts=tuple(order_id for order_id in holding.doubts if order_id != without),
+            own_doubts=self._own_doubts(holding, strategy_name),
             trades_today=day.trades + len(account.unattempted) - (without in account.unattempted),
             open_orders=len(account.open) - (judged is not None),
             other_positions=account.positions_beside(holding.key),
@@ -227,6 +228,11 @@ class RiskBook:
             return stake
         return stake.minus(without.side, without.quantity if whose is None else without.units_of(whose))
 
+    def _own_doubts(self, holding: InstrumentFigures, strategy_name: str) -> tuple[UUID, ...]:
+        if not holding.doubts or (whose := self.whose(strategy_name)) is None:
+            return tuple(holding.doubts)
+        return tuple(order_id for order_id in holding.doubts if order_id in holding.orders.get(whose, {}))
+
     def whose(self, strategy_name: str) -> str | None:
         """The strategy whose holding its orders may close; None: the account's whole."""
         return None if self._positions is PositionOwner.ACCOUNT or strategy_name == FLATTEN else strategy_name
@@ -241,7 +247,7 @@ class RiskBook:
         orders = {order_id: order for each in names for order_id, order in holding.orders.get(each, {}).items()}
         others = tuple(order for order_id, order in orders.items() if order_id != without)
         own, difference = self._own(holding, strategy_name, left_out), account.differences.get(holding.key, ZERO)
-        return Standing(whose or f"account {account_id}", own, _exposure(holding, left_out), difference, others, without)
+        return Standing(whose or f"account {account_id}", own, _exposure(holding, left_out), difference, others)
 
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""

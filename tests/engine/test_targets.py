@@ -1,0 +1,147 @@
+"""Targets: what leads away from one is cancelled first, with evidence; with something in doubt both outcomes are reckoned."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveorder.application.engine.engine import Engine
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import CancelRequested
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from tests.engine.scenes import Scene, a_limit, a_scene, a_signal, until
+from tests.engine.test_making_way import STOP, code_of, holding, sent, unguarded
+from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills, held
+from tests.engine.test_waiting_orders import ended
+
+D = Decimal
+
+
+async def target(engine: Engine, units: int, signal_id: str = "t", **fields: Any) -> LiveOrder:
+    return await engine.execute.execute(
+        a_signal(signal_id, **({"quantity": None, "side": None, "target_quantity": units} | fields))
+    )
+
+
+@pytest.mark.parametrize(("units", "side", "quantity", "left"), [(20, "BUY", 10, 10), (4, "SELL", 6, 0)])
+async def test_orders_that_lead_away_are_cancelled_first(tmp_path: Path, units: int, side: str, quantity: int, left: int) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        away = await engine.execute.execute(an_exit("stop", **STOP) if side == "BUY" else a_limit("more", quantity=5))
+        order = await target(engine, units)
+        assert order.is_waiting
+        await until(lambda: scene.venue_orders(order) != [])
+        order = await engine.orders.get(order.order_id)
+        assert (order.terms.side, order.quantity) == (side, D(quantity))
+        over = await engine.orders.get(away.order_id)
+        assert (over.status, over.cancel_reason) == ("CANCELLED", "MADE_WAY")
+        (asked,) = [event for event in await scene.events(away) if isinstance(event, CancelRequested)]
+        assert asked.made_way_for == order.order_id
+        assert [event.quantity for event in await unguarded(scene, order)] == ([D(left)] if left else [])
+
+
+async def test_what_fills_while_its_cancel_is_under_way_counts(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        stop = await engine.execute.execute(an_exit("stop", **STOP))
+        await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, nth=1, seconds=3))
+        order = await target(engine, 20)
+        await fills(scene, engine, stop, 4)
+        await until(lambda: scene.venue_orders(order) != [])
+        order = await engine.orders.get(order.order_id)
+        assert (order.terms.side, order.quantity) == ("BUY", D(14))
+
+
+async def test_where_nothing_is_left_to_do_what_leads_away_is_cancelled_all_the_same(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        more = await engine.execute.execute(a_limit("more", quantity=5))
+        order = await ended(engine, await target(engine, 10))
+        assert await code_of(scene, order) == "at_target"
+        assert (await engine.orders.get(more.order_id)).status == "CANCELLED"
+        assert scene.venue_orders(order) == []
+
+
+async def test_while_automation_is_off_a_target_cancels_nothing(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        more = await engine.execute.execute(a_limit("more", quantity=5))
+        await engine.halts.switch_auto_trading(False, "enough", "person:ann")
+        for name, units in (("a", 10), ("b", 4)):
+            assert await code_of(scene, await target(engine, units, name)) == "auto_trading"
+        await asyncio.sleep(5)
+        assert not (await engine.orders.get(more.order_id)).cancels
+
+
+async def test_of_two_targets_the_last_one_counts(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        await engine.execute.execute(a_limit("more", quantity=5))
+        await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, nth=1, seconds=3))
+        first = await target(engine, 4, "first")
+        assert first.is_waiting
+        last = await target(engine, 7, "last")
+        await until(lambda: scene.venue_orders(last) != [])
+        assert (await ended(engine, first)).status == "CANCELLED"
+        assert scene.venue_orders(first) == []
+        await fills(scene, engine, await sent(engine, last), 3)
+        assert await held(engine) == 7
+
+
+async def in_doubt(scene: Scene, engine: Engine, signal: Any) -> LiveOrder:
+    for point in (Point.FIND, Point.OPEN_ORDERS, Point.EXECUTIONS):
+        await scene.control.lay(Fault(kind=FaultKind.QUERY_FAILED, on=point))
+    await scene.control.lay(Fault(kind=FaultKind.ACKNOWLEDGEMENT_LOST, on=Point.SUBMIT, nth=1))
+    await scene.control.lay(Fault(kind=FaultKind.REPORT_LOST, on=Point.REPORT))
+    order = await engine.execute.execute(signal)
+    assert order.is_in_doubt
+    return order
+
+
+@pytest.mark.parametrize(
+    ("side", "doubtful", "units", "way", "quantity"),
+    [("BUY", 5, 20, "BUY", 5), ("SELL", 4, 2, "SELL", 4), ("SELL", 4, 20, "BUY", 10), ("BUY", 5, 4, "SELL", 6)],
+)
+async def test_where_both_outcomes_of_a_doubt_lead_the_same_way_the_smaller_step_goes(
+    tmp_path: Path, side: str, doubtful: int, units: int, way: str, quantity: int
+) -> None:
+    """What leads away is cancelled all the same, and its end waited for."""
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        doubt = await in_doubt(scene, engine, a_limit("lost", price=400 if side == "BUY" else 600, side=side, quantity=doubtful))
+        order = await target(engine, units)
+        if way != side:
+            assert order.is_waiting
+            await scene.control.clear_faults()
+            await ended(engine, doubt)
+        await until(lambda: scene.venue_orders(order) != [])
+        order = await engine.orders.get(order.order_id)
+        assert (order.terms.side, order.quantity) == (way, D(quantity))
+
+
+@pytest.mark.parametrize(("units", "code", "quantity"), [(15, "at_target", 0), (12, "", 2), (10, "at_target", 0)])
+async def test_where_a_doubt_leaves_the_way_open_the_target_waits_until_it_is_settled(
+    tmp_path: Path, units: int, code: str, quantity: int
+) -> None:
+    """Then the order is found to be open: it leads away from a lower target, and is cancelled for that."""
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        doubt = await in_doubt(scene, engine, a_limit("lost", quantity=5))
+        order = await target(engine, units)
+        assert order.is_waiting
+        assert order.wait is not None
+        assert order.wait.reason == "DOUBT"
+        await asyncio.sleep(120)
+        assert (await engine.orders.get(order.order_id)).is_waiting
+        assert not (await engine.orders.get(doubt.order_id)).cancels
+        await scene.control.clear_faults()
+        await until(lambda: not engine.orders.unfinished_with(order.order_id) or bool(scene.venue_orders(order)), 3600)
+        known = await engine.orders.get(order.order_id)
+        assert await code_of(scene, known) == code
+        assert (await engine.orders.get(doubt.order_id)).status == ("SUBMITTED" if units == 15 else "CANCELLED")
+        if quantity:
+            assert (known.terms.side, known.quantity) == ("BUY", D(quantity))
