@@ -7,12 +7,13 @@ between them. `SubmitOrder` takes it from there.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
@@ -48,6 +49,7 @@ from liveorder.domain.order.events import (
 )
 from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.position_effect import MAX_EQUITY_AGE_SECONDS, Standing, depends_on_holdings, equity_of, side_for_price
+from liveorder.domain.position_owner import PositionOwner
 from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
 from liveorder.domain.risk import (
@@ -168,7 +170,7 @@ class ExecuteOrder:
         self._risk, self._figures, self._fees = risk, figures, fees
         self._gate, self._halts, self._submit = gate, halts, submit
         self._waits, self._clock, self._log = waits, clock, log
-        self._recent = RecentSignals()
+        self._recent, self._turns = RecentSignals(), Turns()
 
     async def execute(
         self,
@@ -191,8 +193,8 @@ class ExecuteOrder:
         recent = await self._recent.order_of(signal.signal_id, signal.account_id or self._orders.identity.default_account)
         if recent is not None:
             return same_order(await self._orders.get(recent), signal)
-        with self._recent.being_claimed(signal.signal_id) as claimed:
-            order, is_new = await self._claimed(signal, published_at, operator, dead_letter, instrument, shares)
+        with self._recent.being_claimed(signal.signal_id) as claimed, self._turns.taken(self._series(signal)) as turn:
+            order, is_new = await self._claimed(signal, turn, published_at, operator, dead_letter, instrument, shares)
             claimed.set_result(order.intent)
         if not is_new:
             return order
@@ -233,6 +235,7 @@ class ExecuteOrder:
     async def _claimed(
         self,
         signal: Signal,
+        turn: Turn,
         published_at: datetime | None,
         operator: str | None,
         dead_letter: UUID | None,
@@ -248,6 +251,8 @@ class ExecuteOrder:
             gateway = self.gateway_for(signal)
             is_urgent = operator is not None and signal.effect is PositionEffect.CLOSE
             gathered = await self.gathered(signal, gateway, published_at, instrument, shares, is_urgent=is_urgent)
+            if operator is None:  # a person closes what is held, whatever is under way
+                await turn.comes()
             sized = await self.sized(gathered)
         except UnusableSignal:
             if known := await self._known(signal, await self._orders.claims(known_by)):
@@ -257,11 +262,16 @@ class ExecuteOrder:
         claim = Claiming(claim_of(sized.intent, store.keys), known_by, dead_letter)
         is_suspect = self._halts.now.may_have_forgotten(gateway.account_id, signal.timestamp, self._clock.now())
         try:
-            return await self._first_commit(gathered, sized, claim, cause, is_suspect=is_suspect), True
+            return await self._first_commit(gathered, sized, claim, cause, turn, is_suspect=is_suspect), True
         except SignalAlreadyKnown as error:
             known = await self._known(signal, error.claims)
             assert known is not None
             return known, False
+
+    def _series(self, signal: Signal) -> Series:
+        store = self._orders.identity
+        whose = None if store.positions is PositionOwner.ACCOUNT else signal.strategy_name
+        return signal.account_id or store.default_account, whose, signal.symbol
 
     def _recognition(self, signal: Signal) -> Recognition:
         store = self._orders.identity
@@ -383,7 +393,7 @@ class ExecuteOrder:
     # --- the first commit ------------------------------------------------------------------------------------------------------
 
     async def _first_commit(
-        self, gathered: Gathered, sized: SizedIntent, claim: Claiming, cause: Cause, *, is_suspect: bool
+        self, gathered: Gathered, sized: SizedIntent, claim: Claiming, cause: Cause, turn: Turn, *, is_suspect: bool
     ) -> LiveOrder:
         """Everything up to the call, in one commit where it can be one.
 
@@ -395,8 +405,9 @@ class ExecuteOrder:
             claim = replace(claim, claim=claim_of(found, self._orders.identity.keys))
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
         verdict, intent, _ = await self.decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
+        turn.ends()  # whoever is next goes on once this order counts, before anything more is awaited here
         if isinstance(verdict, WaitBegan):
-            return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim)
+            return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim, adds_risk=True)
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
         events, scopes = self.begun(gateway, intent, verdict, is_operators=is_operators, may_be_sent_already=may_be_sent_already)
         try:
@@ -568,3 +579,48 @@ class RecentSignals:
             if not self._orders[oldest].done():
                 return
             del self._orders[oldest]
+
+
+Series: TypeAlias = tuple[str, str | None, str]
+"""Account, strategy (None: the account's whole) and symbol: what signals of one series amount to depends on those before them."""
+
+
+class Turn:
+    """The place of a signal in its series."""
+
+    __slots__ = ("_came", "_queue")
+
+    def __init__(self, queue: deque[Turn]) -> None:
+        self._queue, self._came = queue, asyncio.Event()
+        queue.append(self)
+
+    async def comes(self) -> None:
+        """Wait until all that came earlier are decided."""
+        while self._queue[0] is not self:
+            await self._came.wait()
+
+    def ends(self) -> None:
+        """It is decided, or never will be."""
+        if self in self._queue:
+            self._queue.remove(self)
+            if self._queue:
+                self._queue[0]._came.set()
+
+
+class Turns:
+    """Signals of one series are decided in the order in which they came, however long the price of an earlier one takes."""
+
+    def __init__(self) -> None:
+        self._queues: dict[Series, deque[Turn]] = {}
+
+    @contextmanager
+    def taken(self, series: Series) -> Iterator[Turn]:
+        """The next turn, from now until it is ended, or the block is."""
+        queue = self._queues.setdefault(series, deque())
+        turn = Turn(queue)
+        try:
+            yield turn
+        finally:
+            turn.ends()
+            if not queue and self._queues.get(series) is queue:
+                del self._queues[series]
