@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
+from decimal import localcontext
 from uuid import uuid4
 
 from liveorder.application.engine.engine import AccountConnection, Engine
@@ -32,6 +33,7 @@ from liveorder.bootstrap.parts import (
 from liveorder.bootstrap.projections import projector_of
 from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.values import USUAL
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.foreign_events import ForeignEvent
 from liveorder.infrastructure.eventstore.migrations import migrate
@@ -143,7 +145,8 @@ async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
 
 async def _start(service: Service, wait_for_lease: bool) -> None:
     try:
-        await service.start(wait_for_lease=wait_for_lease)
+        with localcontext(USUAL):  # the tasks that begin here keep it
+            await service.start(wait_for_lease=wait_for_lease)
     except BaseException:
         await service.stop()
         raise

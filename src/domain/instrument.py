@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.record import Later, Record
@@ -72,6 +72,11 @@ class Instrument(Record):
         """What a unit is, where that is money by itself: the BTC of BTC/USD. A fee can be taken out of it."""
         return coin_of(self.symbol, self.asset_class)
 
+    @property
+    def may_be_below_zero(self) -> bool:
+        """Whether its price can be zero or negative."""
+        return self.asset_class in (AssetClass.FUTURE, AssetClass.COMBO)
+
     def tick_at(self, price: Decimal) -> Decimal:
         """The step of prices as far from zero as this one."""
         ticks = [rule.tick_size for rule in self.tick_rules if rule.from_price <= price.copy_abs()]
@@ -84,7 +89,7 @@ class Instrument(Record):
         """
         rounding, tick = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING, self.tick_at(price)
         rounded = EXACT.multiply(EXACT.divide(price, tick).to_integral_value(rounding=rounding), tick)
-        if rounded <= 0 and self.asset_class not in (AssetClass.FUTURE, AssetClass.COMBO):
+        if rounded <= 0 and not self.may_be_below_zero:
             raise InvalidInput(
                 field, f"{price:f} is less than one tick of {self.tick_size:f} {self.symbol}", "give at least one tick"
             )
@@ -96,7 +101,7 @@ class Instrument(Record):
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """To the lot, toward zero. Raises `InvalidInput` when nothing is left."""
-        rounded = (quantity / self.lot_size).to_integral_value(rounding=ROUND_DOWN) * self.lot_size
+        rounded = EXACT.multiply(EXACT.divide_int(quantity, self.lot_size), self.lot_size)
         if rounded <= 0:
             raise InvalidInput(
                 "quantity", f"{quantity} is less than one lot of {self.lot_size} {self.symbol}", "ask for at least one lot"
@@ -105,7 +110,7 @@ class Instrument(Record):
 
     def value_of(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Money that `quantity` units are worth at `price`, in the instrument's currency; exact."""
-        return quantity * price * self.multiplier
+        return EXACT.multiply(EXACT.multiply(quantity, price), self.multiplier)
 
 
 def coin_of(symbol: str, asset_class: AssetClass) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from enum import StrEnum
 from functools import reduce
 from typing import Annotated, NamedTuple
@@ -17,6 +17,8 @@ from pydantic import Field
 ZERO = Decimal(0)
 EXACT = Context(prec=1000)
 """What is added, subtracted or multiplied by it keeps its last digit, whatever context an embedding program has."""
+USUAL = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[DivisionByZero, InvalidOperation, Overflow])
+"""In which our own tasks reckon what has no last digit, whatever context an embedding program has."""
 
 
 class Side(StrEnum):

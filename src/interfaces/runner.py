@@ -13,6 +13,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -44,6 +45,7 @@ from liveorder.application.trading.adopt import ADOPTED
 from liveorder.bootstrap import Brokerage, EventRecorder, load_settings, open_service, recorder_of
 from liveorder.domain.errors import InvalidInput, LiveOrderError
 from liveorder.domain.events import RecordedEvent
+from liveorder.domain.given_by_hand import amount_given
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import CancelReason, Refused
@@ -61,11 +63,14 @@ OnError = Callable[[OrderView | None, LiveOrderError], Awaitable[None] | None]
 
 
 class Callbacks:
-    """The user's callbacks, plain or async. Their exceptions are logged and never affect trading."""
+    """The user's callbacks, plain or async, in the context in which the runner was opened. Their exceptions are logged and never
+    affect trading.
+    """
 
     def __init__(self, on_fill: OnFill | None, on_status: OnStatus | None, on_error: OnError | None) -> None:
         self._on_fill, self._on_status, self._on_error = on_fill, on_status, on_error
         self._running: set[asyncio.Task[None]] = set()
+        self._programs = copy_context()
         self.log: ActivityLog | None = None
 
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
@@ -85,7 +90,7 @@ class Callbacks:
             self._schedule(self._on_error, order_view(order) if order is not None else None, error)
 
     def _schedule(self, function: Callable[..., Awaitable[None] | None], *details: Any) -> None:
-        asyncio.get_running_loop().call_soon(self._begin, function, details)
+        asyncio.get_running_loop().call_soon(self._begin, function, details, context=self._programs)
 
     def _begin(self, function: Callable[..., Awaitable[None] | None], details: tuple[Any, ...]) -> None:
         task = asyncio.get_running_loop().create_task(self._safely(function, details))
@@ -223,7 +228,10 @@ class Runner:
     ) -> OrderView:
         """Amend a working order. `quantity` is the whole order's, including the filled part."""
         replacing = self._engine.replace.replace(
-            order_id, quantity=_exact(quantity), limit_price=_exact(limit_price), stop_price=_exact(stop_price)
+            order_id,
+            quantity=_exact(quantity, "quantity"),
+            limit_price=_exact(limit_price, "limit_price"),
+            stop_price=_exact(stop_price, "stop_price"),
         )
         return order_view(await self._engine.dispatcher.done(replacing))
 
@@ -339,10 +347,10 @@ class Runner:
             instrument,
             from_strategy,
             to_strategy,
-            Decimal(quantity),
+            amount_given(quantity, "quantity"),
             evidence,
             f"person:{actor}",
-            _exact(price),
+            _exact(price, "price"),
         )
         return await engine.dispatcher.done(transferring)
 
@@ -368,5 +376,5 @@ def _given(source: SignalSource, *_: object) -> SignalSource:
     return source
 
 
-def _exact(number: Number | None) -> Decimal | None:
-    return None if number is None else Decimal(number)
+def _exact(number: Number | None, field: str) -> Decimal | None:
+    return None if number is None else amount_given(number, field)

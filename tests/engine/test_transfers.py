@@ -13,6 +13,7 @@ from liveorder.application.engine.operator_commands import CommandKind, carry_ou
 from liveorder.application.risk.book import SessionDay
 from liveorder.domain.errors import DecisionRefused, InvalidInput, StoreUnavailable
 from liveorder.domain.position_adjustment import PositionTransferred
+from liveorder.domain.signal import UnusableSignal
 from tests.engine.scenes import ACCOUNT, SPY, a_scene, a_signal, until
 from tests.field_cases.trading import Held, Trader, trading
 from tests.two_books import two_books
@@ -79,6 +80,42 @@ async def test_what_nobody_can_give_is_refused_with_the_remedy(tmp_path: Path) -
         with pytest.raises(InvalidInput, match="quantity: A holds 10"):
             await moved(trader, "11")
         assert await scene.count("PositionTransferred") == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"taker": "flatten"}, "to"),
+        ({"taker": " "}, "to"),
+        ({"taker": "two\nlines"}, "to"),
+        ({"quantity": 0.1}, "quantity"),
+        ({"quantity": "NaN"}, "quantity"),
+        ({"quantity": "1e-300"}, "quantity"),
+        ({"price": "-1000000"}, "price"),
+        ({"price": 1e300}, "price"),
+        ({"evidence": ""}, "evidence"),
+    ],
+    ids=str,
+)
+async def test_what_no_signal_could_say_no_transfer_says(tmp_path: Path, given: dict[str, Any], field: str) -> None:
+    async with a_scene(tmp_path) as scene, trading(scene) as trader:
+        await enters(trader)
+        with pytest.raises(InvalidInput) as refused:
+            await moved(trader, **{"quantity": "1"} | given)
+        assert refused.value.field == field
+        assert (await trader.books(AAPL)).report == {"A": Held(D(10), D(200))}
+
+
+async def test_nobody_trades_as_the_kill(tmp_path: Path) -> None:
+    """An exit of a strategy `flatten` would close what all others hold."""
+    async with a_scene(tmp_path) as scene, trading(scene) as trader:
+        await enters(trader)
+        out = a_signal("out", symbol="AAPL", side="SELL", role="EXIT", quantity=None, strategy_name="flatten")
+        with pytest.raises(UnusableSignal, match="name another"):
+            await trader.engine.execute.execute(out)
+        with pytest.raises(UnusableSignal, match="name another"):
+            await trader.engine.execute.validate(out)
+        assert (await trader.books(AAPL)).report == {"A": Held(D(10), D(200))}
 
 
 async def test_what_an_open_order_could_still_take_is_not_given_away(tmp_path: Path) -> None:

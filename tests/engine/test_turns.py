@@ -104,7 +104,10 @@ async def test_other_strategies_and_symbols_and_a_person_wait_for_nobody(tmp_pat
         late_prices(engine, 3600.0)
         late = asyncio.create_task(engine.execute.execute(a_signal("late")))
         await asyncio.sleep(0.1)
-        other, elsewhere = a_signal("other", strategy_name="other"), a_signal("elsewhere", symbol="BTC/USD", quantity=None, notional=100)
+        other, elsewhere = (
+            a_signal("other", strategy_name="other"),
+            a_signal("elsewhere", symbol="AAPL"),
+        )
         for signal in (other, elsewhere):
             assert (await engine.execute.execute(signal)).is_sent
         closing = await engine.execute.execute(a_signal("out", side="SELL", role="EXIT", quantity=None), operator="ann")

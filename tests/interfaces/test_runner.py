@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from decimal import Decimal
+from decimal import Decimal, getcontext, localcontext
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -127,6 +127,20 @@ async def test_what_a_callback_raises_never_touches_trading(tmp_path: Path) -> N
     logged = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
     assert "broken raised ZeroDivisionError: my mistake" in logged
     assert "worse raised KeyError" in logged
+
+
+async def test_the_decimal_context_of_the_program_changes_no_order_and_is_that_of_its_callbacks(tmp_path: Path) -> None:
+    heard: list[int] = []
+    with localcontext() as context:
+        context.prec = 6
+        async with Runner.open(on_status=lambda *_: heard.append(getcontext().prec), **settings(tmp_path)) as runner:
+            bought = await runner.buy("BTC/USD", "123.4567", strategy_name="A")
+            bought = await runner.wait_closed(bought.order_id, 30)
+            assert (bought.quantity, bought.filled_quantity) == (Decimal("123.4567"), Decimal("123.4567"))
+            closed = await runner.wait_closed((await runner.close("BTC/USD", strategy_name="A")).order_id, 30)
+            assert closed.filled_quantity == Decimal("123.4567")
+            assert getcontext().prec == 6
+    assert set(heard) == {6}
 
 
 async def test_a_caller_that_goes_away_leaves_its_order_to_go_on(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from decimal import localcontext
 from enum import IntEnum
 from typing import Any, TypeVar
 
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.domain.errors import LiveOrderError, StoppedBefore
+from liveorder.domain.values import USUAL
 
 T = TypeVar("T")
 BURST = 64
@@ -62,7 +64,8 @@ class Dispatcher:
 
         Raises what the work raises, and `StoppedBefore` when we stop first.
         """
-        task = asyncio.create_task(work)
+        with localcontext(USUAL):
+            task = asyncio.create_task(work)
         self._keep(task)
         await asyncio.wait([task])
         if task.cancelled():

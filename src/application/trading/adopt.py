@@ -20,6 +20,7 @@ from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
 from liveorder.domain.events import Event
 from liveorder.domain.execution_report import OrderSnapshot
+from liveorder.domain.given_by_hand import amount_given, evidence_given, price_given, strategy_given
 from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
@@ -50,7 +51,7 @@ class Adopt:
 
         One that bears a key of ours keeps it: the signal that it once was, when it comes again, is this order.
         """
-        gateway = self._gateway(account_id)
+        gateway, evidence = self._gateway(account_id), evidence_given(evidence)
         listed = await gateway.ask(gateway.broker.open_orders())
         snapshots = [snapshot for snapshot in listed if snapshot.broker_order_id == broker_order_id]
         if not snapshots:
@@ -92,10 +93,12 @@ class Adopt:
 
         The same `name` again is the same adoption, and books nothing more; without one each call is another.
         """
+        evidence, quantity = evidence_given(evidence), amount_given(quantity, "quantity")
         if not quantity:
             raise InvalidInput("quantity", "a position of nothing", "give the signed number of units to add")
         gateway = self._gateway(account_id)
         instrument = await self._instrument(gateway, symbol, exchange)
+        price = price_given(price, instrument)
         side = Side.BUY if quantity > 0 else Side.SELL
         name = f"{ADOPTED}-position-{name or self._orders.recorder.new_id()}"
         intent = self._intent(gateway, name, strategy_name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
@@ -121,8 +124,6 @@ class Adopt:
     def _intent(
         self, gateway: Gateway, signal_id: str, strategy_name: str, instrument: Instrument, side: Side, **terms: Any
     ) -> OrderRequested:
-        if not strategy_name.strip():
-            raise InvalidInput("strategy", "an empty name", f"name a strategy, or leave it out for {ADOPTED}")
         keys = self._orders.identity.keys
         return OrderRequested(
             order_id=self._orders.recorder.new_id(),
@@ -132,7 +133,7 @@ class Adopt:
             namespace=keys.namespace,
             session_id=self._terms.session_id,
             account_id=gateway.account_id,
-            strategy_name=strategy_name,
+            strategy_name=strategy_given(strategy_name, "strategy"),
             broker=gateway.broker.name,
             instrument=instrument,
             terms=OrderTerms(side=side, tags=(ADOPTED,), **terms),

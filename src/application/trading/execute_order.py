@@ -49,7 +49,7 @@ from liveorder.domain.order.events import (
 )
 from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.position_effect import MAX_EQUITY_AGE_SECONDS, Standing, depends_on_holdings, equity_of, side_for_price
-from liveorder.domain.position_owner import PositionOwner
+from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
 from liveorder.domain.risk import (
@@ -305,6 +305,9 @@ class ExecuteOrder:
         waited: Waited | None = None,
     ) -> Gathered:
         """Everything that sizing needs and that has to be asked for."""
+        if signal.strategy_name == FLATTEN and not shares and waited is None:
+            problem = f"strategy_name: {FLATTEN} is what `kill --flatten` closes as, for all strategies; name another"
+            raise UnusableSignal(problem, signal.signal_id)
         account, broker, keys = gateway.terms, gateway.broker, self._orders.identity.keys
         without = None if waited is None else waited.intent.order_id
         origin = Origin(

@@ -12,6 +12,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
 from liveorder.application.risk.book import RiskBook
 from liveorder.domain.errors import InvalidInput
+from liveorder.domain.given_by_hand import amount_given, evidence_given, price_given, strategy_given
 from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.domain.position_transfer import Transferable, transferable
 from liveorder.domain.values import Side, total
@@ -44,15 +45,18 @@ class Transfer:
         """`quantity` (signed, units; lots do not matter) of what `giver` holds becomes `taker`'s at `price`, else at average cost.
 
         The same `name` again is the same transfer, and books nothing more; without one each call is another. Raises `InvalidInput`
-        for what is not held, `DecisionRefused` where an open order could still take it, and what `OrderStore.append` raises.
+        for what is not held and for what no signal could say, `DecisionRefused` where an open order could still take it, and what
+        `OrderStore.append` raises.
         """
         if account_id not in self._gateways:
             raise InvalidInput("account_id", f"{account_id} is not in the settings", f"use {', '.join(self._gateways)}")
         transfer_id = name or str(self._orders.recorder.new_id())
         if (known := await self._known(account_id, instrument_key, transfer_id)) is not None:
             return known
+        taker, evidence, quantity = strategy_given(taker, "to"), evidence_given(evidence), amount_given(quantity, "quantity")
         given = self._given(account_id, instrument_key, giver, taker, quantity)
         instrument = await self._positions.instrument(given.holding)
+        price = None if price is None else price_given(price, instrument)
 
         def decide() -> Sequence[PositionTransferred]:
             position = self._given(account_id, instrument_key, giver, taker, quantity).position
