@@ -187,7 +187,7 @@ def taken(schema: dict[str, Any], name: str) -> str:
 
 
 def described(schema: dict[str, Any], name: str) -> str:
-    return str(one_kind(schema, name).get("description", "")).replace("\n", " ")
+    return str(one_kind(schema, name).get("description", ""))
 
 
 def one_kind(schema: dict[str, Any], name: str) -> dict[str, Any]:
@@ -222,7 +222,7 @@ class Reasons:
 
 
 def row(label: str, cells: list[str]) -> str:
-    return f"| {label} | {' | '.join(cells)} |"
+    return f"| {label} | {' | '.join(cells)} |".replace("\n", " ")
 
 
 def words(value: object) -> str:

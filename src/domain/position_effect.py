@@ -279,10 +279,11 @@ def _by_risk(signal: Signal, side: Side, effect: PositionEffect | None, by: Basi
         return _refused(signal, side, effect, _no_price(by, "limit_price or quantity"))
     assert signal.stop_loss is not None
     assert signal.risk_percent is not None
-    way, risked = abs(EXACT.subtract(by.price, signal.stop_loss)), _part(by.equity, signal.risk_percent)
-    if not way:
-        problem = InvalidInput("stop_loss", f"{plain(by.price)} is the price of the entry too", "give one that is away from it")
-        return Amount(side, effect, problem=problem)
+    way, risked = EXACT.subtract(by.price, signal.stop_loss) * side.sign, _part(by.equity, signal.risk_percent)
+    if way <= 0:
+        where = "below" if side is Side.BUY else "above"
+        wrong = f"{plain(signal.stop_loss)} would lose nothing: the entry is at {plain(by.price)}"
+        return Amount(side, effect, problem=InvalidInput("stop_loss", wrong, f"give a {side.value} one {where} its price"))
     of_one = EXACT.multiply(way, by.instrument.multiplier)
     figures = {"equity": plain(by.equity), "risked": plain(risked), "risked_by_one": plain(of_one)}
     return _rounded(Amount(side, effect, figures=figures), _TOWARD_ZERO.divide(risked, of_one), by)

@@ -1,6 +1,7 @@
 import re
 import tomllib
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from docs.generate import DECLARED, DOCS, PAGES
@@ -12,6 +13,12 @@ from liveorder.infrastructure.settings.sections import AccountSettings
 @pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_is_as_the_code_has_it_now(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), "run `python docs/generate.py`"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_every_row_of_a_table_is_one_line(page: Path) -> None:
+    rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    assert [line for line in rows if not line.rstrip().endswith("|")] == []
 
 
 def test_every_capability_has_a_row_in_the_table_of_brokers() -> None:

@@ -137,6 +137,9 @@ STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "re
         (BUY | {"risk_percent": 1, "stop_loss": 90}, standing(), "BUY 10"),
         (BUY | {"risk_percent": 1, "stop_loss": 93}, standing(), "BUY 14"),
         (BUY | {"risk_percent": 1, "stop_loss": 100}, standing(), "invalid_stop_loss"),
+        (BUY | {"risk_percent": 1, "stop_loss": 107}, standing(), "invalid_stop_loss"),
+        (SELL | OPEN | {"risk_percent": 1, "stop_loss": 107}, standing(), "SELL 14 OPEN"),
+        (SELL | OPEN | {"risk_percent": 1, "stop_loss": 93}, standing(), "invalid_stop_loss"),
         (BUY | {"quantity": 7}, standing(-20), "BUY 7"),
         (BUY | {"quantity": 27}, standing(-20), "BUY 27"),
         # targets
