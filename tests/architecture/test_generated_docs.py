@@ -15,7 +15,7 @@ def test_a_generated_page_is_as_the_code_has_it_now(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), "run `python docs/generate.py`"
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
 def test_every_row_of_a_table_is_one_line(page: Path) -> None:
     rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
     assert [line for line in rows if not line.rstrip().endswith("|")] == []
