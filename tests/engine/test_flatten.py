@@ -16,6 +16,7 @@ from liveorder.application.emergency.kill import StopReport
 from liveorder.application.engine.engine import Engine
 from liveorder.application.risk.book import SessionDay
 from liveorder.domain.errors import DecisionRefused, InsufficientBalanceError
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import OrderRole, Product, Side
 from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Fills
@@ -129,6 +130,38 @@ async def test_each_fill_is_divided_and_a_bust_leaves_each_with_its_part(tmp_pat
         books = await trader.books(AAPL)
         assert {name: held.quantity for name, held in books.report.items()} == {"A": 3, "B": 2}
         await agree(trader)
+
+
+@pytest.mark.parametrize("shorts", [True, False])
+async def test_what_a_closing_order_can_still_take_is_what_its_fills_leave_each(tmp_path: Path, shorts: bool) -> None:
+    """Of 2 and 1 held the first unit goes to A: then each has 1 to get, and B has none to give or to close by another order."""
+    limits = LAX.model_copy(update={"allow_short_selling": shorts})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, trading(scene) as trader:
+        for strategy, units in (("A", 2), ("B", 1)):
+            order = await trader.engine.execute.execute(
+                a_signal(strategy, symbol="AAPL", quantity=D(units), strategy_name=strategy)
+            )
+            await scene.control.fill(order.broker_order_id or "", D(units), D(200))
+        await until(lambda: trader.engine.is_quiet)
+        assert not (await flattened(trader)).is_flat
+        (closing,) = trader.engine.orders.unfinished()
+        await scene.control.fill(closing.broker_order_id or "", D(1), D(210))
+        await until(lambda: closing_order(trader).filled_quantity == 1)
+        for strategy in "AB":
+            with pytest.raises(DecisionRefused, match="could still take 1 of its 1"):
+                await trader.engine.transfer.transfer(ACCOUNT, AAPL, strategy, "C", D(1), "too late", "person:ann")
+        await trader.runner.resume()
+        out = a_signal("out", symbol="AAPL", side="SELL", role="EXIT", quantity=None, strategy_name="B")
+        assert (await trader.engine.execute.execute(out)).status == "REJECTED"
+        await scene.control.fill(closing.broker_order_id or "", D(2), D(210))
+        await until(lambda: trader.engine.is_quiet)
+        assert (await trader.books(AAPL)).report == {"A": Held(realized=D(20)), "B": Held(realized=D(10))}
+        await agree(trader)
+
+
+def closing_order(trader: Trader) -> LiveOrder:
+    (closing,) = trader.engine.orders.unfinished()
+    return closing
 
 
 async def test_an_order_is_cancelled_with_evidence_before_its_instrument_is_closed_and_not_sooner(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def _in_steps(units: Decimal, own: Decimal, whole: Decimal, step: Decimal) -> De
     return EXACT.multiply(Decimal(steps), step)
 
 
+def left_to_get(
+    shares: Sequence[PositionShare], executions: Executions, counted: Sequence[BookedExecution], step: Decimal
+) -> list[Decimal]:
+    """What each share still has to get, once the executions that count are divided."""
+    left = _to_get(shares, executions)
+    for execution in counted:
+        left = _less(left, shared_out(execution.quantity, left, step))
+    return left
+
+
 def own_executions(
     owner: str, shares: Sequence[PositionShare], executions: Executions, counted: Sequence[BookedExecution], step: Decimal
 ) -> Iterator[OwnExecution]:
@@ -67,16 +77,24 @@ def own_executions(
         yield from (OwnExecution(owner, execution) for execution in counted)
         return
     names = [share.strategy_name for share in shares]
-    left = [reduce(split_quantity, executions.splits, share.quantity) for share in shares]
+    left = _to_get(shares, executions)
     for execution in counted:
         parts = shared_out(execution.quantity, left, step)
-        left = [EXACT.subtract(own, part) for own, part in zip(left, parts, strict=True)]
+        left = _less(left, parts)
         whose = dict(zip(names, parts, strict=True))
         if beyond := EXACT.subtract(execution.quantity, total(parts)):
             whose[owner] = EXACT.add(whose.get(owner, ZERO), beyond)
         for (name, part), fee in zip(whose.items(), _fees(execution, [*whose.values()]), strict=True):
             value = value_of(part, execution.price)
             yield OwnExecution(name, execution._replace(quantity=part, value=value, commission=fee))
+
+
+def _to_get(shares: Sequence[PositionShare], executions: Executions) -> list[Decimal]:
+    return [reduce(split_quantity, executions.splits, share.quantity) for share in shares]
+
+
+def _less(left: Sequence[Decimal], parts: Sequence[Decimal]) -> list[Decimal]:
+    return [EXACT.subtract(own, part) for own, part in zip(left, parts, strict=True)]
 
 
 def _fees(execution: BookedExecution, parts: Sequence[Decimal]) -> list[Money | None]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.shares import shared_out
+from liveorder.domain.order.shares import left_to_get, shared_out
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.exposure import dearest, with_trail, worst_price
 from liveorder.domain.values import EXACT, ZERO, PositionEffect, Side, total
@@ -76,11 +76,12 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
 
 
 def _shares(order: LiveOrder, units: Decimal) -> tuple[tuple[str, Decimal], ...]:
-    """Who shares in units that are not traded yet, in proportion; what is beyond the shares is the order's own."""
-    intent = order.intent
-    parts = shared_out(units, [share.quantity for share in intent.shares], intent.instrument.lot_size)
+    """Who shares in units that are not traded yet, as their fill would be divided; what is beyond the shares is the order's own."""
+    intent, step = order.intent, order.intent.instrument.lot_size
+    left = left_to_get(intent.shares, order.executions, [*order.executions.effective()], step)
+    parts = shared_out(units, left, step)
     beyond = EXACT.subtract(units, total(parts))
-    shared = [(share.strategy_name, part) for share, part in zip(intent.shares, parts, strict=True)]
+    shared = [(share.strategy_name, part) for share, part in zip(intent.shares, parts, strict=True) if part]
     return (*shared, (intent.strategy_name, beyond)) if beyond else tuple(shared)
 
 

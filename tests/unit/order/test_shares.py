@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.domain.order.executions import BookedExecution, Executions
-from liveorder.domain.order.shares import OwnExecution, PositionShare, own_executions, shared_out
+from liveorder.domain.order.shares import OwnExecution, PositionShare, left_to_get, own_executions, shared_out
 from liveorder.domain.values import Money
 
 ONE = Decimal(1)
@@ -106,3 +106,11 @@ def test_nobody_gets_more_than_a_share_or_gives_any_back_and_all_is_given(
         left = [own - part for own, part in zip(left, parts, strict=True)]
     if sum(fills) >= sum(whole):
         assert not any(left)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.integers(1, 9), min_size=1), st.lists(st.integers(1, 6), max_size=6))
+def test_what_a_share_has_left_to_get_is_what_it_did_not_get(units: dict[str, int], fills: list[int]) -> None:
+    shares, executions = shares_of(**units), filled(*fills)
+    left = left_to_get(shares, executions, [*executions.effective()], ONE)
+    got = [sum(units_of(own(executions, shares), share.strategy_name)) for share in shares]
+    assert [own + rest for own, rest in zip(got, left, strict=True)] == [share.quantity for share in shares]
