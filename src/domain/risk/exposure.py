@@ -135,7 +135,8 @@ def closable(own: Stake, account: Exposure, difference: Decimal | None, side: Si
     No more than it holds, less all that its open and in-doubt orders could still take. `difference`: the broker's quantity less the
     account's as we have it; None where that is not known, and then nothing is sure. What the broker lacks may be this strategy's:
     so no more than would be left of its own without that, or than the broker has beyond all that open orders could take, whichever
-    is more. Where short selling is not allowed, no more than the account holds either: another strategy may hold against this one.
+    is more. Where short selling is not allowed, a sale takes no more than the account holds either: another strategy may be short
+    of it.
     """
     if difference is None:
         return ZERO
@@ -143,7 +144,7 @@ def closable(own: Stake, account: Exposure, difference: Decimal | None, side: Si
     if left and lacking > 0:
         of_broker = account.reducible_by(side, _WIDE.add(account.quantity, difference))
         left = max(_WIDE.subtract(left, lacking), min(left, of_broker), ZERO)
-    return left if may_be_short else min(left, account.reducible_by(side, account.quantity))
+    return left if may_be_short or side is Side.BUY else min(left, account.reducible_by(side, account.quantity))
 
 
 def share_of(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
