@@ -49,7 +49,9 @@ class RiskLimits(BaseModel):
     max_positions: Count | None = None
     """Instruments that are held or being opened at one time, open and in-doubt orders included."""
     max_daily_loss: Quantity | None = None
-    """Amount, positive: once a session date has lost this much, net of fees, nothing that adds risk is sent."""
+    """Amount, positive: while a session date has lost so much or more, net of fees, nothing that adds risk is sent. What is earned
+    back on that date counts: it is no latch.
+    """
     min_buy_score: Amount | None = Decimal(60)
     """A BUY's score must be above this."""
     max_sell_score: Amount | None = Decimal(-60)
