@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.record import Later, Record
@@ -101,7 +101,8 @@ class Instrument(Record):
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """To the lot, toward zero. Raises `InvalidInput` when nothing is left."""
-        rounded = EXACT.multiply(EXACT.divide_int(quantity, self.lot_size), self.lot_size)
+        lots = EXACT.divide(quantity, self.lot_size).to_integral_value(rounding=ROUND_DOWN)
+        rounded = EXACT.multiply(lots, self.lot_size)
         if rounded <= 0:
             raise InvalidInput(
                 "quantity", f"{quantity} is less than one lot of {self.lot_size} {self.symbol}", "ask for at least one lot"

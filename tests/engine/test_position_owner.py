@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -80,4 +81,5 @@ async def test_a_strategys_short_is_bought_back_where_shorts_are_forbidden_and_a
             covered = await engine.execute.execute(a_signal("cover", strategy_name="B", **fields))
             await until(lambda: engine.is_quiet)
             held = {key.strategy_name: own.quantity for key, own in engine.risk.holdings(ACCOUNT, SPY).items()}
-            assert (covered.error_message, held) == (None, {"A": 10, "B": 0})
+            assert covered.error_message is None
+            assert held == {"A": Decimal(10), "B": Decimal(0)}

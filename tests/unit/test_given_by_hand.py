@@ -62,5 +62,6 @@ def test_lots_and_values_do_not_depend_on_the_context_of_a_program() -> None:
         context.prec = 6
         assert coin.round_quantity(Decimal("123456.78")) == Decimal("123456.7")
         assert coin.value_of(Decimal("123456.7"), Decimal("101.25")) == Decimal("12499990.875")
+    assert str(coin.round_quantity(Decimal("0.1"))) == "0.1"  # as it is stored
     almost = Decimal("19.99999999999999999999999999998")
     assert SPY.round_quantity(almost) == 19

@@ -1,4 +1,6 @@
-"""Tables that fit the screen: if it is too narrow, the least important columns are left out, and no cell is wrapped."""
+"""Tables that fit the screen: if it is too narrow, columns that tell no rows apart are left out, then the least important. No cell
+is wrapped.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,8 @@ def fitting(columns: Sequence[Column[R]], cells: Sequence[Sequence[Text]], width
         for place, column in enumerate(columns)
     ]
     kept = list(range(len(columns)))
-    for place in sorted(kept, key=lambda place: (-columns[place].rank, -place)):
+    alike = [len(cells) > 1 and len({row[place].plain for row in cells}) == 1 for place in kept]
+    for place in sorted(kept, key=lambda place: (columns[place].rank == 0, not alike[place], -columns[place].rank, -place)):
         if columns[place].rank == 0 or sum(needs[at] for at in kept) - _GAP <= width:
             break
         kept.remove(place)

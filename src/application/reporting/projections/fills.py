@@ -151,9 +151,9 @@ FILLS = ReadModel(
         Column("Price", lambda fill: price(fill.price), justify="right"),
         Column("Realized", lambda fill: result(fill.realized_pnl), justify="right"),
         Column("", "currency"),
-        Column("Session", "session_date", rank=1),
-        Column("Strategy", "strategy_name", rank=2),
-        Column("Account", "account_id", rank=3),
+        Column("Session", "session_date", rank=3),
+        Column("Strategy", "strategy_name", rank=1),
+        Column("Account", "account_id", rank=2),
     ),
 )
 """Written with the positions, whose holdings they grow."""
