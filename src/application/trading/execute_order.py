@@ -408,7 +408,7 @@ class ExecuteOrder:
             claim = replace(claim, claim=claim_of(found, self._orders.identity.keys))
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
         verdict, intent, _ = await self.decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
-        turn.ends()  # whoever is next goes on once this order counts, before anything more is awaited here
+        turn.ends()  # the next goes on once this order counts, before anything more is awaited here
         if isinstance(verdict, WaitBegan):
             return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim, adds_risk=True)
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
