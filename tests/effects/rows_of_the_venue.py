@@ -231,6 +231,7 @@ ROWS = {
     "venue.accept_delay_seconds": Effect("PENDING", staged(_working, {"accept_delay_seconds": 9})),
     "venue.cancel_delay_seconds": Effect("SUBMITTED", staged(_cancelled, {"cancel_delay_seconds": 9})),
     "venue.replace_delay_seconds": Effect(Decimal(400), staged(_replaced, {"replace_delay_seconds": 9})),
+    "venue.positions_lag_seconds": Effect([], staged(_held_of_a_coin, {"positions_lag_seconds": 9})),
     "venue.catalogue_file": Effect(["10 at 50"], _filled_from_a_catalogue),
     "venue.faults.faults": Effect(GIVEN_UP, ends_as(fault("unavailable"))),
     "venue.faults.faults.kind": Effect(GIVEN_UP, ends_as(fault("unavailable"))),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
@@ -89,6 +90,20 @@ class VenueLedger:
     def rebuild(self, orders: Iterable[VenueOrder]) -> None:
         """Compute all accounts from the effective trades. This is how corrections and busts reach positions and cash."""
         self._accounts = {terms.account_id: LedgerAccount.opened(terms) for terms in self._terms}
-        lines = [(trade.number, order, trade) for order in orders for trade in order.effective_trades()]
-        for _, order, trade in sorted(lines, key=lambda line: line[0]):
+        for order, trade in _in_their_order(orders):
             self.book(order, trade)
+
+    def as_of(self, account_id: str, orders: Iterable[VenueOrder], at: datetime) -> LedgerAccount:
+        """The account with the trades up to a moment, those of them that are effective now."""
+        account = LedgerAccount.opened(self.account(account_id).terms)
+        for order, trade in _in_their_order(orders):
+            if order.placed.account == account_id and trade.at <= at:
+                account.book(self._catalogue.listed(order.placed.instrument).instrument, order.placed.side, trade)
+        return account
+
+
+def _in_their_order(orders: Iterable[VenueOrder]) -> Iterator[tuple[VenueOrder, Trade]]:
+    """The effective trades, the first one first."""
+    lines = [(trade.number, order, trade) for order in orders for trade in order.effective_trades()]
+    for _, order, trade in sorted(lines, key=lambda line: line[0]):
+        yield order, trade

@@ -20,10 +20,17 @@ from liveorder.testing.venue.settings import Keys
 
 class VenueQuestions:
     def __init__(
-        self, book: Book, ledger: VenueLedger, catalogue: VenueCatalogue, quotes: Quotes, keys: Keys, admission: Admission
+        self,
+        book: Book,
+        ledger: VenueLedger,
+        catalogue: VenueCatalogue,
+        quotes: Quotes,
+        keys: Keys,
+        admission: Admission,
+        positions_lag_seconds: float = 0.0,
     ) -> None:
         self._book, self._ledger, self._catalogue, self._quotes, self._keys = book, ledger, catalogue, quotes, keys
-        self._admission = admission
+        self._admission, self._positions_lag = admission, timedelta(seconds=positions_lag_seconds)
 
     def find(self, account: str, client_order_id: str | None, broker_order_id: str | None, now: datetime) -> Message:
         """``{"order": ...}``, None when there is none, or ``{"inconclusive": true}`` where only the key is given and keys
@@ -54,8 +61,9 @@ class VenueQuestions:
         self._ledger.account(account)
         return {"executions": [trade_report(order, trade) for order, trade in self._book.trades_since(account, since)]}
 
-    def positions(self, account: str) -> Message:
-        holdings = self._ledger.account(account).holdings.items()
+    def positions(self, account: str, now: datetime | None = None) -> Message:
+        """As they are, or, where the lag is to count, as they were `positions_lag_seconds` before `now`."""
+        holdings = self._held(account, now).holdings.items()
         return {
             "positions": [
                 {"instrument": self._catalogue.listed(key).instrument.to_dict()}
@@ -64,6 +72,11 @@ class VenueQuestions:
                 if holding.quantity
             ]
         }
+
+    def _held(self, account: str, now: datetime | None) -> LedgerAccount:
+        if now is None or not self._positions_lag:
+            return self._ledger.account(account)
+        return self._ledger.as_of(account, self._book.orders.values(), now - self._positions_lag)
 
     def account(self, account: str, now: datetime) -> Message:
         """Cash, equity and buying power are in the account's own currency; equity counts holdings in it at their last price.

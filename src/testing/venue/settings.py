@@ -136,6 +136,8 @@ class VenueSettings(_Settings):
     cancel_delay_seconds: Seconds = 0.0
     """Delay during which the order can still trade."""
     replace_delay_seconds: Seconds = 0.0
+    positions_lag_seconds: Seconds = 0.0
+    """How long a trade is missing from the positions that are reported."""
     catalogue_file: Path | None = None
     faults: FaultPlan = FaultPlan()
 

@@ -44,7 +44,9 @@ class Venue:
         self._lifecycle = Lifecycle(self._book, self._ledger, catalogue, self._quotes, settings, self._agenda)
         self._admission = Admission(self._book, self._ledger, catalogue, self._quotes, settings)
         self.staff = Interventions(self._book, self._ledger, self._lifecycle)
-        self.questions = VenueQuestions(self._book, self._ledger, catalogue, self._quotes, settings.keys, self._admission)
+        self.questions = VenueQuestions(
+            self._book, self._ledger, catalogue, self._quotes, settings.keys, self._admission, settings.positions_lag_seconds
+        )
         self._resume()
 
     def _resume(self) -> None:

@@ -70,7 +70,7 @@ _VERBS: dict[Point, Verb] = {
     Point.EXECUTIONS: lambda venue, request: venue.questions.executions_since(
         request["account"], datetime.fromisoformat(request["since"])
     ),
-    Point.POSITIONS: lambda venue, request: venue.questions.positions(request["account"]),
+    Point.POSITIONS: lambda venue, request: venue.questions.positions(request["account"], venue.now),
     Point.ACCOUNT: lambda venue, request: venue.questions.account(request["account"], venue.now),
     Point.QUOTE: lambda venue, request: venue.questions.quote(request["instrument"], venue.now),
 }

@@ -61,8 +61,14 @@ class Books:
         self.catalogue = {listing.key: listing.instrument for listing in catalogue_of(settings)}
         self._keys = {(each.exchange, each.symbol): key for key, each in self.catalogue.items()}
         self._lag = timedelta(seconds=settings.keys.lookup_lag_seconds)
+        self._positions_lag = timedelta(seconds=settings.positions_lag_seconds)
         self.day_began = datetime.min.replace(tzinfo=UTC)
         """Orders of before are forgotten; shares that were bought before are holdings."""
+
+    @property
+    def positions_until(self) -> datetime:
+        """Later trades are missing from the positions."""
+        return self.exchange.clock.now() - self._positions_lag
 
     def instrument_key(self, exchange: str, tradingsymbol: str) -> str:
         return self._keys.get((exchange, tradingsymbol), f"{exchange}:{tradingsymbol}")

@@ -157,6 +157,8 @@ def net_positions(books: Books, orders: Iterable[VenueOrder]) -> list[Row]:
     carried: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for order, trade in _trades(orders):
         place = order.placed.instrument, product_of(order)
+        if trade.at > books.positions_until:
+            continue
         if trade.at >= books.day_began:
             signed[place][order.placed.side.value].append(trade)
         elif place[1] in ("MIS", "NRML"):
