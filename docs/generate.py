@@ -305,6 +305,8 @@ DECLARED = {
     "key_support": "our key on an order",
     "key_memory_seconds": "remembered for (s)",
     "lookup_lag_seconds": "missing from a search for up to (s)",
+    "position_lag_seconds": "a fill is missing from the positions for up to (s)",
+    "max_position_age_seconds": "an exit believes what was said of positions for (s); 0: they are asked for at the exit",
     "account_lag_seconds": "the account's money is told up to so late (s)",
     "delivery_bound_seconds": "a request arrives within (s)",
     "clock_skew_seconds": "its clock is off by up to (s)",

@@ -40,6 +40,10 @@ class BrokerCapabilities:
     """An order that exists can be missing from a search for so long, and an answer can be so old."""
     account_lag_seconds: float = 0.0
     """The figures of `account` can be this old, if that is longer."""
+    position_lag_seconds: float = 1.0
+    """A fill can be missing from an answer of `positions` for so long."""
+    max_position_age_seconds: float = 0.0
+    """An exit believes an answer of `positions` for so long after it came; 0: it is asked at the exit."""
     delivery_bound_seconds: float = 60.0
     """A request that left us arrives within this time or never."""
     clock_skew_seconds: float = 5.0

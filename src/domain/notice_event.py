@@ -20,6 +20,8 @@ class NoticeEvent(StrEnum):
     """An exit was refused, by one of our limits or by the broker, or not sent after all: the position stays as it is."""
     UNGUARDED = "unguarded"
     """Units are still held whose exit was cancelled to make way for another one."""
+    POSITION_UNCONFIRMED = "position_unconfirmed"
+    """An exit goes out by our own book, since its broker did not say in time what the account holds."""
     CANCELLED = "cancelled"
     DOUBT = "doubt"
     """The outcome of a request is unknown, or a person has to look at an order."""

@@ -17,6 +17,7 @@ from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits
+from liveorder.domain.position_figure import nothing_left
 from liveorder.domain.risk import Exposure, OpenExposure, RiskRefusal, Stake, closable
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
@@ -42,10 +43,25 @@ class Standing(NamedTuple):
     """The broker's quantity less the account's as we have it; None: not known."""
     orders: tuple[OpenExposure, ...] = ()
     """The strategy's own open and in-doubt orders."""
+    heard_difference: Decimal | None = None
+    """As `difference`, as the broker said after our last fill; None: nothing of that kind was heard."""
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """See `closable`."""
-        return closable(self.own, self.account, self.difference, side, may_be_short=may_be_short)
+        difference = self.difference if self.heard_difference is None else self.heard_difference
+        return closable(self.own, self.account, difference, side, may_be_short=may_be_short)
+
+    def nothing_left_for(self, side: Side, symbol: str, *, may_be_short: bool) -> RiskRefusal | None:
+        """Why an order of this side that closes can take nothing: the broker said so. None where it can, or did not say."""
+        lacking = side.signed(self.heard_difference or ZERO)
+        if lacking <= 0 or self.closable_by(side, may_be_short=may_be_short):
+            return None
+        return nothing_left(symbol, side, self.at_broker)
+
+    @property
+    def at_broker(self) -> Decimal:
+        """Signed units of the account by what was heard, or by our book."""
+        return EXACT.add(self.account.quantity, self.heard_difference or ZERO)
 
     @property
     def expected(self) -> Decimal:
@@ -154,6 +170,12 @@ def depends_on_holdings(signal: Signal) -> bool:
     return signal.effect is not None or signal.quantity is None
 
 
+def may_close(signal: Signal, standing: Standing) -> bool:
+    """Whether the order takes off what its strategy holds, as far as that is known before there is a price."""
+    closing = standing.own.closing_side
+    return signal.effect is not PositionEffect.OPEN and closing is not None and side_for_price(signal, standing) is closing
+
+
 def effect_of(signal: Signal, own: Stake) -> PositionEffect | None:
     """As the signal says. One that says neither an effect nor a size closes what is on its other side: what is held, or, of a
     strategy that holds nothing, what its open orders may open.
@@ -189,13 +211,17 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
     if refusal := _not_closed(side, by, exits):
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
     free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
-    left = free.own.reducible_by(side)
-    most = free.closable_by(side, may_be_short=by.limits.allow_short_selling) or left
+    may_be_short, left = by.limits.allow_short_selling, free.own.reducible_by(side)
+    if refusal := free.nothing_left_for(side, by.instrument.symbol, may_be_short=may_be_short):
+        return _refused(signal, side, PositionEffect.CLOSE, refusal)
+    most = free.closable_by(side, may_be_short=may_be_short) or left
     """Where the broker may have nothing of it, the risk rules say so of the whole."""
     wanted = _wanted(signal, most, by)
     if wanted is None:
         return Amount(side, PositionEffect.CLOSE, notional=signal.notional)
     figures = {"held": plain(abs(own.quantity)), "closable": plain(most)}
+    if by.standing.heard_difference:
+        figures["at_broker"] = plain(by.standing.at_broker)
     wanted = min(wanted, most)
     try:
         quantity = by.instrument.round_quantity(wanted)
@@ -314,9 +340,12 @@ def _to_target(signal: Signal, by: Basis) -> Amount:
         side, _ = _way_to(target, standing, signal)
     effect = _effect(side, standing)
     units = min(map(abs, _changes(target, standing)))
-    if effect is PositionEffect.CLOSE:
-        units = min(units, standing.closable_by(side, may_be_short=by.limits.allow_short_selling) or units)
     amount = Amount(side, effect, figures=figures, in_the_way=in_the_way)
+    if effect is PositionEffect.CLOSE:
+        may_be_short = by.limits.allow_short_selling
+        if refusal := standing.nothing_left_for(side, by.instrument.symbol, may_be_short=may_be_short):
+            return replace(amount, refusal=refusal, in_the_way=())
+        units = min(units, standing.closable_by(side, may_be_short=may_be_short) or units)
     sized = _rounded(amount, units, by)
     return sized if sized.problem is None else replace(amount, refusal=_at_target(target, by))
 

@@ -67,6 +67,9 @@ class RiskLimits(BaseModel):
     """Whether an exit that meets an open entry of its strategy has it cancelled, and closes what it filled; else it waits until the
     entry ends by itself, as the roles STOP_LOSS and TAKE_PROFIT always do.
     """
+    exit_question_seconds: Seconds = 2.0
+    """Seconds that an order which only reduces waits at most to hear from its broker what the account holds; then our own book
+    decides, the order is marked `position_unconfirmed`, and there is an alert."""
     passed_exit_stop: PassedExitStop = PassedExitStop.MARKET
     """What becomes of an order that only reduces and whose stop_price the market has passed: market sends it as a market order,
     refuse refuses it with an alert. One that opens or enlarges is always refused, as `stop_already_passed`."""

@@ -113,6 +113,31 @@ async def _equity(played: Stage) -> Decimal | None:
     return None if told is None or told.equity is None else told.equity.amount
 
 
+async def _leaves_at_once(played: Stage) -> bool:
+    """Whether the broker could not be asked what the account holds, for what was just bought."""
+    await played.order()
+    await asyncio.sleep(1)
+    return (await played.order("out", side="SELL", position_effect="CLOSE")).position_unconfirmed
+
+
+async def _leaves_in_two_parts(played: Stage) -> int:
+    """How often the broker is asked what the account holds."""
+    await played.order()
+    await asyncio.sleep(10)
+    gateway, asked = played.engine.gateways["SIM"], list[str]()
+    positions = gateway.broker.positions
+
+    async def counted() -> Any:
+        asked.append("positions")
+        return await positions()
+
+    gateway.broker.positions = counted  # type: ignore[method-assign]  # it is counted
+    for signal_id in ("one", "two"):
+        await played.order(signal_id, side="SELL", quantity=1, order_type="LIMIT", limit_price="600")
+        await asyncio.sleep(5)
+    return len(asked)
+
+
 INDIAN = {"symbol": "RELIANCE"}
 ANY_HOUR = {"risk": {"allow_closed_market": True}}
 ALPACA = {"trading_mode": "PAPER", "alpaca": KEYS}
@@ -155,6 +180,8 @@ CAPABILITIES = {
         "BROKER",
         staged(_buys_more_than_it_sold_for, LIMITED, **can(account_lag_seconds=60), risk={"max_position_size": 10000}),
     ),
+    "capabilities.position_lag_seconds": Effect(True, staged(_leaves_at_once, **can(position_lag_seconds=9))),
+    "capabilities.max_position_age_seconds": Effect(1, staged(_leaves_in_two_parts, **can(max_position_age_seconds=9))),
     "capabilities.delivery_bound_seconds": Effect(True, stays_in_doubt(delivery_bound_seconds=100)),
     "capabilities.clock_skew_seconds": Effect(True, stays_in_doubt(clock_skew_seconds=100)),
     "capabilities.trusts_absence": Effect(True, stays_in_doubt(trusts_absence=False)),

@@ -93,6 +93,17 @@ def _only_nine(kind: str, **who: Any) -> Tables:
     return {"accounts": [{"id": "SIM", kind: [{**who, "max_order_quantity": 9, "max_open_orders": 99}]}]}
 
 
+SILENT = {"faults": {"faults": [{"kind": "acknowledgement_late", "on": "positions", "seconds": 60}]}}
+
+
+async def _seconds_of_an_exit(played: Stage) -> int:
+    await played.order()
+    await asyncio.sleep(10)
+    began = played.clock.monotonic()
+    await played.order("out", side="SELL", position_effect="CLOSE")
+    return round(played.clock.monotonic() - began)
+
+
 POOR = {"accounts": [{"account_id": "SIM", "cash": "4999", "is_limited": True}]}
 UNTOLD = {"faults": {"faults": [{"kind": "query_failed", "on": "account"}]}}
 """Of the account's money only the connection tells."""
@@ -133,6 +144,7 @@ ROWS = {
     "risk.require_score": Effect(["signal_score"], refused_by(risk={"require_score": True})),
     "risk.score_exits": Effect([], staged(_leaves_by(score=-10), risk={"score_exits": False})),
     "risk.exit_cancels_entry": Effect("SUBMITTED", staged(_leaves_an_open_entry, risk={"exit_cancels_entry": False})),
+    "risk.exit_question_seconds": Effect(4, staged(_seconds_of_an_exit, SILENT, risk={"exit_question_seconds": 4})),
     "risk.passed_exit_stop": Effect(
         ["stop_already_passed"],
         staged(_leaves_by(order_type="STOP", stop_price=600), risk={"passed_exit_stop": "refuse"}),

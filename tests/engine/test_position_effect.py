@@ -118,7 +118,9 @@ async def test_a_replacement_of_what_closes_goes_no_further_than_what_is_held(tm
         await holds(engine, 10)
         order = await out(engine, position_effect="CLOSE", quantity=4, order_type="LIMIT", limit_price=600)
         assert (await engine.replace.replace(order.order_id, quantity=D(10))).quantity == 10
-        with pytest.raises(Exception, match="beyond_zero: CLOSE: default has 10 SPY, its open orders leave 10 of it to close"):
+        with pytest.raises(
+            Exception, match="beyond_zero: CLOSE: default has 10 SPY, its open orders and its broker leave 10 of it to close"
+        ):
             await engine.replace.replace(order.order_id, quantity=D(11))
 
 

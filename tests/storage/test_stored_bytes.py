@@ -32,6 +32,7 @@ WRITTEN = [json.loads(line) for line in LINES if not AGES.search(line)]
 BY_TOPIC = {topic: list(those) for topic, those in groupby(WRITTEN, key=lambda each: str(each["topic"]))}
 LATER = {
     "liveorder.PositionOwnerChosen@1": '{"positions":"by_strategy"}',
+    "liveorder.PositionUnconfirmed@1": '{"message":"no answer within 2 s"}',
     "liveorder.PositionTransferred@1": '{"account_id":"SIM","from_strategy":"adopted","to_strategy":"trend","instrument":'
     '{"symbol":"SPY","exchange":"ARCA","asset_class":"EQUITY","currency":"USD","tick_size":"0.01","lot_size":"1",'
     '"multiplier":"1","calendar":"XNYS","expiry":null,"strike":null,"right":null},"quantity":"-2.5","price":"501.25",'

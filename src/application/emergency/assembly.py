@@ -24,6 +24,6 @@ class Emergency:
 def assemble(on: Foundation, risk: Risk, orders: OrdersRoom, trading: Trading, recovery: Recovery) -> Emergency:
     register, gateways, halts = orders.register, on.gateways, risk.halts
     stop = StopOrders(gateways, trading.cancel, on.clock)
-    flatten = Flatten(register, gateways, trading.execute, stop, orders.positions, risk.book, on.clock)
+    flatten = Flatten(register, gateways, trading.execute, stop, orders.positions, risk.book, risk.positions, on.clock)
     kill = Kill(register, gateways, halts, stop, flatten, recovery.reconcile, orders.fees, risk.book, on.journal, on.clock)
     return Emergency(kill, ReplayEmergencyJournal(on.journal, halts, trading.cancel, on.sparing_log))

@@ -24,6 +24,7 @@ from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
 from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.position_figures import PositionFigures
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.claim import recognition
@@ -65,10 +66,11 @@ class Flatten:
         stop: StopOrders,
         positions: PositionRegister,
         risk: RiskBook,
+        figures: PositionFigures,
         clock: Clock,
     ) -> None:
         self._orders, self._gateways, self._execute, self._stop = orders, gateways, execute, stop
-        self._positions, self._risk, self._clock = positions, risk, clock
+        self._positions, self._risk, self._figures, self._clock = positions, risk, figures, clock
         self._turn = asyncio.Lock()
 
     async def close_all(self, actor: str, wait_seconds: float) -> Flattened:
@@ -108,7 +110,7 @@ class Flatten:
     async def _held(self, gateway: Gateway) -> defaultdict[str, list[BrokerPosition]]:
         """By instrument, what the broker holds of it now. Raises `BrokerError`."""
         held = defaultdict(list)
-        for position in await gateway.ask(gateway.broker.positions()):
+        for position in await self._figures.hear(gateway):
             if position.quantity:
                 held[position.instrument.key].append(position)
         return held

@@ -28,7 +28,9 @@ def assemble(
 ) -> Rooms:
     """Assemble the rooms from the lowest level up. `is_over`: whether the store is lost. `on_error`: as for `SubmitOrder`."""
     risk = assemble_risk(on, auto_trading_default=terms.auto_trading_default)
-    orders = assemble_orders(on, risk.book, then.order_is_unknown_here, then.closed_order_is_live, poll_seconds=terms.poll_seconds)
+    orders = assemble_orders(
+        on, risk.book, risk.positions, then.order_is_unknown_here, then.closed_order_is_live, poll_seconds=terms.poll_seconds
+    )
     orders.register.listen(then.order_changed)
     trading = assemble_trading(on, risk, orders, dispatcher, terms.execution, on_error)
     recovery = assemble_recovery(

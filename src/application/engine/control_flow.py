@@ -84,11 +84,14 @@ class Reactions:
         await self.rooms.risk.halts.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
 
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
-        """`OrderRegister` stored a step of an order: another may wait for it; of a fill, the broker may keep a fee."""
+        """`OrderRegister` stored a step of an order: another may wait for it. A fill makes older figures of the broker's void for
+        exits, and of it the broker may keep a fee.
+        """
         waiting, account_id = self.rooms.trading.waiting, after.intent.account_id
         if after.is_waiting or after.order_id in waiting.awaited[account_id]:
             waiting.wake(account_id)
         if after.executions is not (before.executions if before is not None else Executions.none()):
+            self.rooms.risk.positions.note_fill(account_id, after.intent.instrument.key)
             self.rooms.orders.fees.note_fill(after)
 
     def closed_order_is_live(self, order: LiveOrder) -> None:

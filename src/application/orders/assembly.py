@@ -10,6 +10,7 @@ from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.position_register import PositionRegister
 from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.position_figures import PositionFigures
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
@@ -27,6 +28,7 @@ class OrdersRoom:
 def assemble(
     on: Foundation,
     book: RiskBook,
+    figures: PositionFigures,
     on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]],
     on_orphan: Callable[[LiveOrder], None],
     *,
@@ -38,5 +40,5 @@ def assemble(
     unmatched = UnmatchedReports(on.store, register, on.log, on_forgotten)
     track = ApplyReports(register, on.gateways, unmatched, on.clock, on.sparing_log, on_orphan, poll_seconds=poll_seconds)
     positions = PositionRegister(on.store, register, book, on.calendar, on.clock, on.log)
-    fees = FeesInKind(positions, register, track, book, on.calendar, on.clock, on.log)
+    fees = FeesInKind(positions, figures, register, track, book, on.calendar, on.clock, on.log)
     return OrdersRoom(register, track, unmatched, positions, fees)

@@ -21,13 +21,13 @@ from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.position_register import PositionRegister
 from liveorder.application.ports.activity_log import ActivityLog
-from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.book import RiskBook
-from liveorder.domain.errors import BrokerError, LeaseLost, StoreError
+from liveorder.application.risk.position_figures import PositionFigures
+from liveorder.domain.errors import LeaseLost, StoreError
 from liveorder.domain.evidence import shows_the_last_fill
 from liveorder.domain.fees_in_kind import FeesDue, Stock
 from liveorder.domain.order import LiveOrder
@@ -35,20 +35,10 @@ from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, PositionEvent, position_stream
 from liveorder.domain.values import EXACT, ZERO, Side
 
-EXIT_QUESTION_SECONDS = 2.0
-"""So long at most does an exit wait to hear what the broker has; then our book decides."""
 SOON_SECONDS = 1.0
 """After a fill, beyond the lag of the broker's answers, its positions are asked for."""
 LOOK_BACK = timedelta(minutes=10)
 """What is asked for once more before a fee is booked while orders are open: everything older was asked for just before."""
-
-
-def held(positions: Sequence[BrokerPosition]) -> dict[str, Decimal]:
-    """By instrument key, all products together, as in our book."""
-    quantities: dict[str, Decimal] = {}
-    for each in positions:
-        quantities[each.instrument.key] = EXACT.add(quantities.get(each.instrument.key, ZERO), each.quantity)
-    return quantities
 
 
 class FeesInKind:
@@ -57,6 +47,7 @@ class FeesInKind:
     def __init__(
         self,
         positions: PositionRegister,
+        figures: PositionFigures,
         orders: OrderRegister,
         track: ApplyReports,
         risk: RiskBook,
@@ -64,7 +55,7 @@ class FeesInKind:
         clock: Clock,
         log: ActivityLog,
     ) -> None:
-        self._positions, self._orders, self._track = positions, orders, track
+        self._positions, self._figures, self._orders, self._track = positions, figures, orders, track
         self._risk, self._calendar, self._clock, self._log = risk, calendar, clock, log
         self._wakes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._looking: set[str] = set()
@@ -185,7 +176,10 @@ class FeesInKind:
         stock = self._stock(intent)
         if stock.covers(wanted):
             return intent
-        theirs = await self._asked(gateway, key) if stock.largest_fee else None
+        theirs = None
+        if stock.largest_fee:
+            await self._figures.confirm(gateway, intent.instrument)
+            theirs = self._figures.latest(account_id, key)
         stock = self._stock(intent)
         of_own = None if theirs is None else EXACT.subtract(stock.held, self._own_part(intent, theirs))
         quantity = plain(stock.sellable(wanted, intent.instrument, of_own))
@@ -210,11 +204,3 @@ class FeesInKind:
         missing, due = self._missing(account_id, key, theirs), self._due(account_id, key)
         whose = self._risk.whose(intent.strategy_name)
         return missing if due is None or whose is None else due.share_of(whose, missing, self._session(due))
-
-    async def _asked(self, gateway: Gateway, key: str) -> Decimal | None:
-        try:
-            async with asyncio.timeout(EXIT_QUESTION_SECONDS):
-                return held(await gateway.ask(gateway.broker.positions())).get(key, ZERO)
-        except (BrokerError, TimeoutError) as error:
-            self._log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
-            return None

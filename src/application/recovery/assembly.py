@@ -42,7 +42,9 @@ def assemble(
     """`resubmit` sends an order that certainly never left. The other parameters are as for `Reconnect`."""
     register, gateways, track, unmatched = orders.register, on.gateways, orders.track, orders.unmatched
     doubts = ResolveUnknownOutcomes(register, gateways, track, on.clock, on.log, resubmit)
-    reconcile = Reconcile(register, gateways, track, unmatched, orders.fees, risk.book, risk.figures, on.clock, on.log)
+    reconcile = Reconcile(
+        register, gateways, track, unmatched, orders.fees, risk.book, risk.figures, risk.positions, on.clock, on.log
+    )
 
     def connected(account_id: str) -> Reconnect:
         return Reconnect(

@@ -14,13 +14,14 @@ from decimal import Decimal
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import LOOK_BACK, ApplyReports, UnmatchedReports
-from liveorder.application.orders.fees_in_kind import FeesInKind, held
+from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.position_figures import PositionFigures, held
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import BrokerError
@@ -57,11 +58,13 @@ class Reconcile:
         fees: FeesInKind,
         risk: RiskBook,
         figures: AccountFigures,
+        heard: PositionFigures,
         clock: Clock,
         log: ActivityLog,
     ) -> None:
         self._orders, self._gateways, self._track, self._unmatched = orders, gateways, track, unmatched
-        self._fees, self._risk, self._figures, self._clock, self._log = fees, risk, figures, clock, log
+        self._fees, self._risk, self._figures, self._heard = fees, risk, figures, heard
+        self._clock, self._log = clock, log
         self._sparing_log = SparingLog(log, clock)
         self.latest: dict[str, ReconciliationReport] = {}
 
@@ -135,7 +138,7 @@ class Reconcile:
 
     async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
         try:
-            positions = await gateway.ask(gateway.broker.positions())
+            positions = await self._heard.hear(gateway)
         except BrokerError as error:
             self._sparing_log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
             return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.position_figures import PositionFigures
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.runtime.foundation import Foundation
@@ -15,6 +16,7 @@ from liveorder.application.runtime.foundation import Foundation
 class Risk:
     book: RiskBook
     figures: AccountFigures
+    positions: PositionFigures
     halts: TradingHalts
     gate: RiskGate
 
@@ -23,4 +25,5 @@ def assemble(on: Foundation, *, auto_trading_default: bool) -> Risk:
     book = RiskBook()
     halts = TradingHalts(on.store, on.recorder, on.clock, on.log, auto_trading_default=auto_trading_default)
     figures = AccountFigures(on.gateways, book, on.clock, on.sparing_log)
-    return Risk(book, figures, halts, RiskGate(book, figures, halts, on.calendar, on.clock))
+    positions = PositionFigures(on.gateways, on.clock, on.sparing_log)
+    return Risk(book, figures, positions, halts, RiskGate(book, figures, positions, halts, on.calendar, on.clock))

@@ -11,11 +11,13 @@ from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.position_figures import PositionFigures
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.domain.errors import InvalidInput
+from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.amendment import Amendment
-from liveorder.domain.order.events import OrderRequested
+from liveorder.domain.order.events import OrderRequested, PositionUnconfirmed
 from liveorder.domain.position_effect import Standing
 from liveorder.domain.quotes import Priced
 from liveorder.domain.risk import (
@@ -30,19 +32,27 @@ from liveorder.domain.risk import (
     Rule,
     assess,
     assess_all,
+    is_reducing,
     is_short,
 )
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import TimeInForce, TradingHours
+from liveorder.domain.values import EXACT, PositionEffect, TimeInForce, TradingHours
 
 
 class RiskGate:
     """Judges new orders and new terms of working ones against the account as it is now."""
 
     def __init__(
-        self, risk: RiskBook, figures: AccountFigures, halts: TradingHalts, calendar: TradingCalendar, clock: Clock
+        self,
+        risk: RiskBook,
+        figures: AccountFigures,
+        positions: PositionFigures,
+        halts: TradingHalts,
+        calendar: TradingCalendar,
+        clock: Clock,
     ) -> None:
-        self._risk, self._figures, self._halts, self._calendar, self._clock = risk, figures, halts, calendar, clock
+        self._risk, self._figures, self._positions = risk, figures, positions
+        self._halts, self._calendar, self._clock = halts, calendar, clock
 
     async def judge(
         self,
@@ -77,15 +87,37 @@ class RiskGate:
     async def look(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
     ) -> tuple[RiskView, RiskLimits]:
-        """The account as it is now. Where its money as reported last does not cover the order, the broker is asked for it again.
+        """The account as it is now. Of an order that would take off what its strategy holds, the broker is asked what the account
+        holds; and for its money, where that as reported last does not cover the order.
 
-        An order that is covered waits for no question.
+        Any other order that is covered waits for no question.
         """
         view, limits = self._view(gateway, intent, priced, without)
+        if _may_reduce(intent, view) and view.heard_difference is None:
+            await self._positions.confirm(gateway, intent.instrument)
+            view, limits = self._view(gateway, intent, priced, without)
         if view.buying_power is not None and is_short(Proposal.of(intent, is_operators=False), view, limits):
             await self._figures.look_again(gateway.account_id)
             view, limits = self._view(gateway, intent, priced, without)
         return view, limits
+
+    async def confirm(self, gateway: Gateway, order: LiveOrder) -> None:
+        """Before an order that reduces is sent again: ask the broker what the account holds, as for a new one."""
+        view, _ = self._view(gateway, order.intent, Priced(), order.order_id)
+        if _may_reduce(order.intent, view) and view.heard_difference is None:
+            await self._positions.confirm(gateway, order.intent.instrument)
+
+    def unconfirmed(self, gateway: Gateway, order: LiveOrder) -> list[Event]:
+        """What is to be stored of an order that is sent again though the broker did not say what the account holds, once."""
+        view, limits = self._view(gateway, order.intent, Priced(), order.order_id)
+        is_known = order.position_unconfirmed or view.heard_difference is not None
+        reduces = is_reducing(
+            Proposal.of(order.intent, is_operators=order.is_persons), view, may_be_short=limits.allow_short_selling
+        )
+        return [] if is_known or not reduces else [self.why_unconfirmed(order.intent)]
+
+    def why_unconfirmed(self, intent: OrderRequested) -> PositionUnconfirmed:
+        return PositionUnconfirmed(message=self._positions.why_unconfirmed(intent.account_id, intent.instrument.key))
 
     def judge_again(self, gateway: Gateway, order: LiveOrder) -> RiskRefusal | None:
         """What keeps an approved order from being sent at all; one without a time of its own counts from when it was requested.
@@ -135,7 +167,10 @@ class RiskGate:
         tables = gateway.terms.tables_of(intent.strategy_name, instrument)
         has_window = any(each.repeat_window_seconds is not None for each in (limits, *(table.limits for table in tables)))
         last_alike = self._risk.last_alike(intent, without) if has_window else None
-        return view._replace(last_trade=last_trade, last_alike=last_alike), limits
+        view = view._replace(last_trade=last_trade, last_alike=last_alike)
+        if _may_reduce(intent, view) and (units := self._positions.latest(gateway.account_id, instrument.key)) is not None:
+            view = view._replace(heard_difference=EXACT.subtract(units, view.exposure.quantity))
+        return view, limits
 
     def _levels(self, gateway: Gateway, intent: OrderRequested, view: RiskView, without: UUID | None = None) -> tuple[Level, ...]:
         tables = gateway.terms.tables_of(intent.strategy_name, intent.instrument)
@@ -151,3 +186,8 @@ class RiskGate:
             return str(ended)
         hours = "its extended hours" if intent.terms.hours is TradingHours.EXTENDED else "its session"
         return None if is_open else f"{intent.instrument.exchange} is closed; wait for {hours}"
+
+
+def _may_reduce(intent: OrderRequested, view: RiskView) -> bool:
+    """Whether it is on the side that takes off what its strategy holds."""
+    return intent.terms.side is view.own.closing_side and intent.terms.position_effect is not PositionEffect.OPEN

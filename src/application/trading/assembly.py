@@ -50,7 +50,19 @@ def assemble(
     cancel = CancelOrder(register, gateways, track, on.journal, on.clock, on.sparing_log)
     waits = Waits(register, gateways, halts, submit, on.calendar, on.clock, is_shadow=terms.is_shadow)
     execute = ExecuteOrder(
-        terms, register, gateways, risk.book, risk.figures, orders.fees, risk.gate, halts, submit, waits, on.clock, on.log
+        terms,
+        register,
+        gateways,
+        risk.book,
+        risk.figures,
+        risk.positions,
+        orders.fees,
+        risk.gate,
+        halts,
+        submit,
+        waits,
+        on.clock,
+        on.log,
     )
     return Trading(
         execute,

@@ -26,6 +26,7 @@ from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.risk.account_figures import PATIENCE_SECONDS, AccountFigures
 from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.position_figures import PositionFigures
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.submit_order import SubmitOrder
@@ -48,7 +49,15 @@ from liveorder.domain.order.events import (
     WaitReason,
 )
 from liveorder.domain.order.shares import PositionShare
-from liveorder.domain.position_effect import MAX_EQUITY_AGE_SECONDS, Standing, depends_on_holdings, equity_of, side_for_price
+from liveorder.domain.position_effect import (
+    MAX_EQUITY_AGE_SECONDS,
+    Standing,
+    depends_on_holdings,
+    equity_of,
+    may_close,
+    side_for_price,
+)
+from liveorder.domain.position_figure import held_to
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
@@ -73,7 +82,8 @@ from liveorder.domain.sizing import (
     size,
 )
 from liveorder.domain.trading_halt import stopped_by
-from liveorder.domain.values import PositionEffect, Side
+from liveorder.domain.values import EXACT, PositionEffect, Side
+from liveorder.domain.wording import plain
 
 REMEMBERED = 4096
 """Signals that came last."""
@@ -134,6 +144,17 @@ class Decision(NamedTuple):
     intent: OrderRequested
     standing: Standing
     """What its strategy had."""
+    also: tuple[Event, ...] = ()
+    """What is stored beside an approval."""
+
+
+class Judgement(NamedTuple):
+    """What the rules say of an intent, and the intent as it goes out."""
+
+    verdict: Refused | Approved
+    intent: OrderRequested
+    also: tuple[Event, ...] = ()
+    """What is stored beside an approval."""
 
 
 class Appraisal(NamedTuple):
@@ -146,6 +167,8 @@ class Appraisal(NamedTuple):
     """By which it was sized."""
     waits: str = ""
     """For what it would wait first, for people; empty where it would be judged now."""
+    notes: tuple[str, ...] = ()
+    """What its sender must know all the same, for people."""
 
 
 class ExecuteOrder:
@@ -158,6 +181,7 @@ class ExecuteOrder:
         gateways: Mapping[str, Gateway],
         risk: RiskBook,
         figures: AccountFigures,
+        positions: PositionFigures,
         fees: FeesInKind,
         gate: RiskGate,
         halts: TradingHalts,
@@ -167,7 +191,7 @@ class ExecuteOrder:
         log: ActivityLog,
     ) -> None:
         self._terms, self._orders, self._gateways = terms, orders, gateways
-        self._risk, self._figures, self._fees = risk, figures, fees
+        self._risk, self._figures, self._positions, self._fees = risk, figures, positions, fees
         self._gate, self._halts, self._submit = gate, halts, submit
         self._waits, self._clock, self._log = waits, clock, log
         self._recent, self._turns = RecentSignals(), Turns()
@@ -224,11 +248,19 @@ class ExecuteOrder:
             return Appraisal(sized.intent, again, sized.figures, wait.message)
         if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
             return Appraisal(sized.intent, [*again, form], sized.figures)  # there is no amount to judge
-        assessment, risks = await self._gate.judge_all(gateway, sized.intent, sized.priced, is_operators=operator is not None)
+        is_operators = operator is not None
+        assessment, risks = await self._gate.judge_all(gateway, sized.intent, sized.priced, is_operators=is_operators)
+        if (less := _held_to_broker(sized.intent, assessment)) is not None:
+            if isinstance(less, RiskRefusal):
+                return Appraisal(sized.intent, [*again, refused_by(less)], assessment.figures)
+            sized = replace(sized, intent=less)
+            assessment, risks = await self._gate.judge_all(gateway, sized.intent, sized.priced, is_operators=is_operators)
         intent = _as_it_goes_out(gateway, sized, assessment)
         form = form or self._submit.refusal(gateway, intent)
         refusals = [*again, *([form] if form is not None else []), *map(refused_by, risks)]
-        return Appraisal(intent, refusals, sized.figures)
+        unconfirmed = self._gate.why_unconfirmed(intent) if assessment.is_unconfirmed else None
+        notes = () if unconfirmed is None else (f"position_unconfirmed: {unconfirmed.message}",)
+        return Appraisal(intent, refusals, sized.figures, notes=notes)
 
     # --- which order it is -----------------------------------------------------------------------------------------------------
 
@@ -322,8 +354,12 @@ class ExecuteOrder:
         )
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
         is_away = self._halts.now.is_waiting_for_broker(account.account_id)
-        side = side_for_price(signal, self._standing(gateway, signal, instrument, without))
-        priced = Priced() if is_away else await gateway.price(instrument, side, is_urgent=is_urgent)
+        standing = self._standing(gateway, signal, instrument, without)
+        side, asks = side_for_price(signal, standing), not is_away and may_close(signal, standing)
+        if asks and standing.heard_difference is None:
+            priced = await self._price_and_position(gateway, instrument, side, is_urgent=is_urgent)
+        else:
+            priced = Priced() if is_away else await gateway.price(instrument, side, is_urgent=is_urgent)
         limits = account.sizing_limits(signal.strategy_name, instrument)
         terms = SizingTerms(
             broker.capabilities,
@@ -336,6 +372,12 @@ class ExecuteOrder:
         equity = await self._equity(gateway, instrument) if signal.needs_equity else None
         return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, shares, waited)
 
+    async def _price_and_position(self, gateway: Gateway, instrument: Instrument, side: Side, *, is_urgent: bool) -> Priced:
+        """Of an order that closes: the broker is asked for both at once, so that it waits for the longer of them."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._positions.confirm(gateway, instrument))
+            return await gateway.price(instrument, side, is_urgent=is_urgent)
+
     async def _equity(self, gateway: Gateway, instrument: Instrument) -> Decimal | RiskRefusal:
         account = await self._figures.at_most(gateway.account_id, MAX_EQUITY_AGE_SECONDS, PATIENCE_SECONDS)
         return equity_of(account, instrument.currency, self._clock.now())
@@ -344,7 +386,10 @@ class ExecuteOrder:
         """What its strategy has of the instrument, where that says what the signal amounts to."""
         if not depends_on_holdings(signal):
             return Standing(signal.strategy_name)
-        return self._risk.standing(gateway.account_id, signal.strategy_name, instrument, without)
+        standing = self._risk.standing(gateway.account_id, signal.strategy_name, instrument, without)
+        if not may_close(signal, standing) or (units := self._positions.latest(gateway.account_id, instrument.key)) is None:
+            return standing
+        return standing._replace(heard_difference=EXACT.subtract(units, standing.account.quantity))
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now."""
@@ -407,12 +452,14 @@ class ExecuteOrder:
             events = self._submit.begin(gateway, requests.draft_of(found), Approved(), may_be_sent_already=True)
             claim = replace(claim, claim=claim_of(found, self._orders.identity.keys))
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
-        verdict, intent, _ = await self.decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
+        verdict, intent, _, also = await self.decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
         turn.ends()  # the next goes on once this order counts, before anything more is awaited here
         if isinstance(verdict, WaitBegan):
             return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim, adds_risk=True)
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
-        events, scopes = self.begun(gateway, intent, verdict, is_operators=is_operators, may_be_sent_already=may_be_sent_already)
+        events, scopes = self.begun(
+            gateway, intent, verdict, also, is_operators=is_operators, may_be_sent_already=may_be_sent_already
+        )
         try:
             return await self._orders.record(
                 None, events, cause, order_id=intent.order_id, claim=claim, unless_halted=scopes, adds_risk=True
@@ -426,16 +473,19 @@ class ExecuteOrder:
         gateway: Gateway,
         intent: OrderRequested,
         verdict: Refused | Approved,
+        also: tuple[Event, ...] = (),
         *,
         is_operators: bool,
         may_be_sent_already: bool = False,
     ) -> tuple[list[Event], tuple[str, ...]]:
-        """What is stored of a judged intent, itself first, and the halts for which the store must refuse that."""
+        """What is stored of a judged intent, itself first, `also` beside an approval; and the halts for which the store refuses it."""
         if isinstance(verdict, Refused):
             return [intent, verdict], ()
         passes_halt = is_operators and self._halts.now.stands_for(gateway.account_id) is not None
         draft = requests.draft_of(intent.with_terms(passes_halt=passes_halt))
         events = self._submit.begin(gateway, draft, verdict, may_be_sent_already=may_be_sent_already)
+        if also and verdict in events:
+            events[2:2] = also
         return events, stopped_by(draft.intent) if isinstance(events[-1], SubmissionStarted) else ()
 
     async def decided(self, gathered: Gathered, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False) -> Decision:
@@ -453,14 +503,14 @@ class ExecuteOrder:
                 asked = await self._gate.judge(
                     gateway, sized.intent, sized.priced, is_operators=is_operators, without=without, rules=SWITCHES
                 )
-                judged = Approved() if asked.refusal is None else refused_by(asked.refusal), sized.intent
+                judged = Judgement(Approved() if asked.refusal is None else refused_by(asked.refusal), sized.intent)
             else:
                 judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect, without=without)
-            has_now = self._standing(gateway, gathered.signal, gathered.instrument, without).own
-            if not sizings_left or has_now == sized.standing.own:
-                if wait is not None and isinstance(judged[0], Approved):
-                    return Decision(wait, sized.intent, sized.standing)
-                return Decision(*judged, sized.standing)
+            had, has_now = sized.standing, self._standing(gateway, gathered.signal, gathered.instrument, without)
+            if not sizings_left or (has_now.own, has_now.heard_difference) == (had.own, had.heard_difference):
+                if wait is not None and isinstance(judged.verdict, Approved):
+                    return Decision(wait, sized.intent, had)
+                return Decision(judged.verdict, judged.intent, had, judged.also)
             sized, sizings_left = await self.sized(gathered), sizings_left - 1
 
     def _wait(self, gathered: Gathered, sized: SizedIntent, *, is_operators: bool) -> WaitBegan | None:
@@ -475,28 +525,37 @@ class ExecuteOrder:
 
     async def _judged(
         self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False, without: UUID | None = None
-    ) -> tuple[Refused | Approved, OrderRequested]:
-        """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce.
+    ) -> Judgement:
+        """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce. What
+        only reduces by our book is held to what its broker has.
 
         Nothing is awaited between the last look at the account and the return: the caller reserves what it is about to risk before
         another order is judged.
         """
-        intent, priced = sized.intent, sized.priced
+        intent, priced, also = sized.intent, sized.priced, tuple[Event, ...]()
         verdict: Refused | Approved | None = self._refusal_of_form(gateway, sized)
         if verdict is None:
             in_the_way = sized.in_the_way
             once = sized.standing.once_cancelled(in_the_way) if in_the_way else None
             judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, without=without, once=once)
+            if not is_suspect and (less := _held_to_broker(intent, judged)) is not None:
+                if isinstance(less, RiskRefusal):
+                    return Judgement(refused_by(less), intent.with_terms(position_effect=PositionEffect.CLOSE))
+                return await self._judged(gateway, replace(sized, intent=less), is_operators=is_operators, without=without)
             figures = {**judged.figures, **sized.figures}
             verdict = Approved(figures=figures) if judged.refusal is None else refused_by(judged.refusal)
             goes_as_asked = is_suspect or judged.refusal is not None
             intent = _as_it_goes_out(gateway, sized, replace(judged, exits_at_market=False) if goes_as_asked else judged)
+            if judged.is_unconfirmed and not goes_as_asked:
+                also = (self._gate.why_unconfirmed(intent),)
+            if judged.is_reducing and "at_broker" in figures:
+                self._log.write("WARNING", _shortfall(intent, figures), signal_id=intent.signal_id)
         if is_suspect and isinstance(verdict, Refused):
             _, rules = await self._gate.judge_all(gateway, intent, priced, is_operators=is_operators)
             name, can = gateway.broker.name, gateway.broker.capabilities
             if not is_refused_though_it_may_be_sent(intent.signal_id, verdict, rules, name, can):
-                return Approved(), intent
-        return verdict, intent
+                return Judgement(Approved(), intent)
+        return Judgement(verdict, intent, also)
 
     def _refusal_of_form(self, gateway: Gateway, sized: SizedIntent) -> Refused | None:
         """What is wrong with the order itself, before any limit is looked at."""
@@ -534,6 +593,19 @@ def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) ->
     if judged.exits_at_market:
         intent = as_market_exit(intent, None if price is None else price.amount, gateway.broker.capabilities)
     return intent.with_terms(reduces_only=True) if judged.reduces_account else intent
+
+
+def _held_to_broker(intent: OrderRequested, judged: Assessment) -> OrderRequested | RiskRefusal | None:
+    """An exit as one for no more than its broker has; None: it is for no more."""
+    return None if judged.at_most is None else held_to(intent, judged.at_most, judged.at_broker)
+
+
+def _shortfall(intent: OrderRequested, figures: Mapping[str, str]) -> str:
+    what, ours, theirs = intent.instrument.key, figures["position_quantity"], figures["at_broker"]
+    return (
+        f"{what} of {intent.account_id}: {ours} here, {theirs} at {intent.broker}; the exit is for {plain(intent.terms.quantity)}. "
+        "`liveorder reconcile` shows the difference, `liveorder adopt` takes it over"
+    )
 
 
 def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:

@@ -180,6 +180,7 @@ class SubmitOrder:
         if self._halts.now.delays(order.intent) and not end_unwanted(order, self._gate.judge_again(gateway, order)):
             return order, False
         await gateway.limit.take()
+        await self._gate.confirm(gateway, order)
         async with self._orders.hold(order.order_id) as held:
             if not requests.may_be_sent(held) or held.cancel_requested:
                 return held, False
@@ -192,7 +193,8 @@ class SubmitOrder:
             if isinstance(prepared, Refused):
                 return await self._orders.record(held, [prepared], _cause(held)), False
             try:
-                started, scopes = self._start(gateway, held, prepared), stopped_by(held.intent)
+                started = [*self._gate.unconfirmed(gateway, held), *self._start(gateway, held, prepared)]
+                scopes = stopped_by(held.intent)
                 return await self._orders.record(held, started, _cause(held), unless_halted=scopes), True
             except TradingIsHalted as error:
                 if self._halts.now.delays(held.intent):

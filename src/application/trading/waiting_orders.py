@@ -131,7 +131,7 @@ class WaitingOrders:
                 again = verdict.but(orders=(*wait.orders, *verdict.orders))
                 await self._orders.record(held, [WaitEnded(terms=decision.intent.terms), again], cause)
                 return
-            (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, is_operators=is_operators)
+            (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
             ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, verdict)]
             try:

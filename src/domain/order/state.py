@@ -69,6 +69,8 @@ class LiveOrder:
     wait: ev.WaitBegan | None = None
     """What it waits for before it is judged."""
     is_approved: bool = False
+    position_unconfirmed: bool = False
+    """It only reduces, by our book alone: the broker did not say in time what the account holds."""
     is_acknowledged: bool = False
     is_at_broker: bool = False
     """Something that the broker told proves that it has the order, or had it: an acknowledgement, a fill, even a busted one."""
@@ -236,6 +238,7 @@ class LiveOrder:
     def flags(self) -> tuple[str, ...]:
         names = (
             "is_waiting",
+            "position_unconfirmed",
             "is_acknowledged",
             "is_in_doubt",
             "cancel_requested",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import NamedTuple
 
 from liveorder.domain.limit_tables import LimitTable
@@ -34,7 +35,7 @@ from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal, Risk
 from liveorder.domain.risk.repeats import repeated
 from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import Side
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, Side
 
 SWITCHES: tuple[Rule, ...] = (kill_switch, auto_trading, stale_signal)
 EXIT_RULES: tuple[Rule, ...] = (*SWITCHES, signal_score, stop_already_passed, price_collar)
@@ -110,6 +111,12 @@ class Assessment:
     figures: dict[str, str] = field(default_factory=dict)
     exits_at_market: bool = False
     """Whether it goes out as a market order, since it only reduces and its stop is passed."""
+    is_unconfirmed: bool = False
+    """It only reduces by our book: the broker did not say in time what the account holds."""
+    at_most: Decimal | None = None
+    """Units, where by our book it only reduces, and by what the broker said no more than this would."""
+    at_broker: Decimal = ZERO
+    """Signed units of the account, with `at_most`."""
 
 
 def assess(
@@ -118,7 +125,11 @@ def assess(
     """The first refusal, if any: by the account's limits, then by its tables."""
     case = RiskCase.of(proposal, view, limits)
     refusal, reduces_account = next(_refusals(case, limits, rules, levels), None), case.is_reducing and _reduces_account(case)
-    return Assessment(refusal, case.is_reducing, reduces_account, _figures(case), exits_at_market(case, limits))
+    is_unconfirmed = case.is_reducing and view.heard_difference is None
+    at_most, at_market = _at_most(case, limits), exits_at_market(case, limits)
+    return Assessment(
+        refusal, case.is_reducing, reduces_account, _figures(case), at_market, is_unconfirmed, at_most, _at_broker(view)
+    )
 
 
 def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = ()) -> tuple[RiskRefusal, ...]:
@@ -148,6 +159,20 @@ def _reduces_account(case: RiskCase) -> bool:
     return units is not None and units <= view.exposure.reducible_by(case.proposal.terms.side, view.agreed_quantity)
 
 
+def _at_broker(view: RiskView) -> Decimal:
+    return EXACT.add(view.exposure.quantity, view.heard_difference or ZERO)
+
+
+def _at_most(case: RiskCase, limits: RiskLimits) -> Decimal | None:
+    """An order that opens says so, or is for more than its strategy holds."""
+    view, terms, units = case.view, case.proposal.terms, case.proposal.units
+    lacking = terms.side.signed(view.heard_difference or ZERO)
+    if units is None or lacking <= 0 or units > view.own.reducible_by(terms.side) or terms.position_effect is PositionEffect.OPEN:
+        return None
+    most = view.closable_by(terms.side, may_be_short=limits.allow_short_selling)
+    return most if most < units else None
+
+
 def _figures(case: RiskCase) -> dict[str, str]:
     """Amounts with the order included, as the rules compare them; what is not known is left out."""
     proposal, view = case.proposal, case.view
@@ -162,6 +187,8 @@ def _figures(case: RiskCase) -> dict[str, str]:
     }
     known = {"order_quantity": proposal.units, "order_value": case.value, "last_price": view.last_price}
     figures |= {name: decimal_text(value) for name, value in known.items() if value is not None}
+    if view.heard_difference:
+        figures["at_broker"] = decimal_text(_at_broker(view))
     if view.buying_power is not None:
         figures["buying_power"] = decimal_text(view.buying_power.amount)
     if view.price_age_seconds is not None:

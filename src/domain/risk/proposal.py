@@ -100,7 +100,10 @@ class RiskView(NamedTuple):
     own: Stake
     """What of them is the strategy's that orders; all of it where positions are the account's."""
     difference: Decimal | None = ZERO
-    """The broker's quantity of this instrument less the account's as we have it; zero as far as is known, None: not known."""
+    """The broker's quantity of this instrument less the account's as we have it, when they were compared last; zero as far as is
+    known, None: not known."""
+    heard_difference: Decimal | None = None
+    """The same, as the broker said after our last fill, where an exit asked; None: nothing of that kind was heard."""
     doubts: tuple[UUID, ...] = ()
     """Orders in this instrument of which a request may or may not have arrived."""
     own_doubts: tuple[UUID, ...] = ()
@@ -134,16 +137,21 @@ class RiskView(NamedTuple):
         return self.difference == 0
 
     @property
+    def newest_difference(self) -> Decimal | None:
+        """What an order that reduces is judged by."""
+        return self.difference if self.heard_difference is None else self.heard_difference
+
+    @property
     def agreed_quantity(self) -> Decimal:
         """Signed units that our book and the broker's both have: the account's position, unless they were found to differ."""
-        ours = self.exposure.quantity
-        if self.difference is None or ours * (ours + self.difference) <= 0:
+        ours, difference = self.exposure.quantity, self.newest_difference
+        if difference is None or ours * (ours + difference) <= 0:
             return ZERO
-        return min(ours, ours + self.difference, key=abs)
+        return min(ours, ours + difference, key=abs)
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """Units that a new order of `side` surely only takes off what its strategy holds: see `closable`."""
-        return closable(self.own, self.exposure, self.difference, side, may_be_short=may_be_short)
+        return closable(self.own, self.exposure, self.newest_difference, side, may_be_short=may_be_short)
 
 
 @dataclass(frozen=True, slots=True)

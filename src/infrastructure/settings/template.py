@@ -70,8 +70,8 @@ _DOORS = """
 # url = "log:"                  # or the scheme of an installed package
 # [notifiers.events]            # on, silent or off; events not named here: alerts are on, others off
 # fill = "on"                   # and partial, rejected, refused, cancelled
-# doubt = "on"                  # an alert, as are exit_refused, corrected, halt, dead_letter,
-#                               # unmatched, unguarded
+# doubt = "on"                  # an alert, as are exit_refused, position_unconfirmed, corrected,
+#                               # halt, dead_letter, unmatched, unguarded
 """
 
 _SPECIAL_SESSIONS = """

@@ -18,6 +18,7 @@ def capabilities_of(settings: VenueSettings) -> BrokerCapabilities:
         key_support=keys.support,
         key_memory_seconds=keys.memory_seconds if keys.support is KeySupport.UNIQUE else 0.0,
         lookup_lag_seconds=keys.lookup_lag_seconds,
+        position_lag_seconds=settings.positions_lag_seconds,
         trusts_absence=keys.support is not KeySupport.NONE,
         fees_in_kind={AssetClass.CRYPTO: settings.commission.in_kind} if settings.commission.in_kind else {},
     )

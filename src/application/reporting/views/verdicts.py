@@ -41,9 +41,14 @@ class VerdictView(View):
 
 
 def verdict_view(
-    intent: OrderRequested, refusals: Sequence[Refused], figures: Mapping[str, str] = MappingProxyType({}), waits: str = ""
+    intent: OrderRequested,
+    refusals: Sequence[Refused],
+    figures: Mapping[str, str] = MappingProxyType({}),
+    waits: str = "",
+    more: tuple[str, ...] = (),
 ) -> VerdictView:
-    notes = (intent.terms.unattended_note, f"it would wait {waits}, and be sized and judged then" if waits else "")
+    """`more`: notes beside those that follow from the rest."""
+    notes = (intent.terms.unattended_note, f"it would wait {waits}, and be sized and judged then" if waits else "", *more)
     return VerdictView(
         signal_id=intent.signal_id,
         account_id=intent.account_id,

@@ -89,6 +89,23 @@ class Refused(OrderEvent):
         close_as(order, Closing.REJECTED)
 
 
+class PositionUnconfirmed(OrderEvent):
+    """It goes out since it only reduces, by our book alone: its broker did not say in time what the account holds."""
+
+    topic = "liveorder.PositionUnconfirmed@1"
+    category = "WARNING"
+    notice = NoticeEvent.POSITION_UNCONFIRMED
+
+    message: str
+    """Why nothing was heard."""
+
+    def sentence(self) -> str:
+        return f"What the account holds was not confirmed by the broker, our own book decided: {self.message}"
+
+    def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
+        order.position_unconfirmed = True
+
+
 class Approved(OrderEvent):
     """Every rule passed, on these figures."""
 

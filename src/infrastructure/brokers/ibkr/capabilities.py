@@ -11,6 +11,7 @@ from liveorder.infrastructure.brokers.ibkr import orders
 CAPABILITIES = BrokerCapabilities(
     key_support=KeySupport.SEARCHABLE,
     lookup_lag_seconds=10.0,
+    position_lag_seconds=1.0,
     account_lag_seconds=180.0,
     delivery_bound_seconds=60.0,
     trusts_absence=True,

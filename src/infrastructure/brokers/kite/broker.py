@@ -42,6 +42,7 @@ from liveorder.infrastructure.settings.sections import Kite
 CAPABILITIES = BrokerCapabilities(
     key_support=KeySupport.SEARCHABLE,
     lookup_lag_seconds=5.0,
+    position_lag_seconds=1.0,
     delivery_bound_seconds=60.0,
     trusts_absence=False,
     atomic_replace=True,

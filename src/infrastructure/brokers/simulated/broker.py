@@ -31,6 +31,7 @@ SIMULATED_CAPABILITIES = BrokerCapabilities(
     key_support=KeySupport.UNIQUE,
     key_memory_seconds=10 * 365 * 86400.0,
     lookup_lag_seconds=0.0,
+    position_lag_seconds=0.0,
     delivery_bound_seconds=5.0,
     clock_skew_seconds=0.0,
     trusts_absence=True,
