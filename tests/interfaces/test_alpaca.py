@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 20
 FAST: dict[str, Any] = {
     "delivery_bound_seconds": 0.3,
     "lookup_lag_seconds": 0.1,
+    "position_lag_seconds": 0.0,
     "clock_skew_seconds": 0.0,
     "requests_per_minute": 6e4,
 }
@@ -310,3 +311,73 @@ async def test_more_missing_coins_than_a_fee_are_a_difference_and_block(tmp_path
         (found,) = report.differences
         assert found.note == "no fee explains it: a fee would be at most 0.00025 less at the broker"
         assert "not the broker's" in ((await coins(runner, "more", "BUY", "0.1")).error_message or "")
+
+
+# --- what the account holds, at an exit ----------------------------------------------------------------------------------------
+
+
+async def stock(runner: Runner, signal_id: str, side: str, strategy: str = "default", **fields: Any) -> OrderView:
+    signal = Signal(signal_id=signal_id, symbol="AAPL", side=side, strategy_name=strategy, **fields)
+    order = await runner.execute(signal)
+    return order if order.status == "REJECTED" else await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+
+
+def orders_sent(twin: AlpacaTwin) -> list[tuple[str, str, str | None]]:
+    """Side, quantity and intent of each order that Alpaca was sent."""
+    bodies = [body or {} for method, path, body in twin.requests if (method, path) == ("POST", "/v2/orders")]
+    return [(body["side"], body["qty"], body.get("position_intent")) for body in bodies]
+
+
+@pytest.mark.parametrize("lag", [0.0, 0.3])
+async def test_an_exit_is_for_what_a_person_left_at_alpaca_and_says_that_it_closes(tmp_path: Path, lag: float) -> None:
+    declared = {"accounts": [{"id": "main", "broker": "alpaca", "capabilities": FAST | {"position_lag_seconds": lag}}]}
+    late = market(positions_lag_seconds=lag)
+    async with late as (exchange, twin), Runner.open(**settings(tmp_path, twin) | declared) as runner:
+        await stock(runner, "in", "BUY", quantity=D(20))
+        await exchange.control.place("SIM", "NASDAQ:AAPL", Side.SELL, D(13))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await at_alpaca(twin) != {"AAPL": D(7)}:  # noqa: ASYNC110 - no event tells when the positions show it
+                await asyncio.sleep(0.02)
+        sold = await stock(runner, "out", "SELL", position_effect="CLOSE")
+        assert (sold.status, sold.filled_quantity) == ("FILLED", D(7))
+        assert "position_unconfirmed" not in sold.flags
+        assert orders_sent(twin) == [("buy", "20", None), ("sell", "7", "sell_to_close")]
+
+
+async def test_of_what_a_person_sold_all_at_alpaca_no_exit_is_sent(tmp_path: Path) -> None:
+    async with market() as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        await stock(runner, "in", "BUY", quantity=D(20))
+        await exchange.control.place("SIM", "NASDAQ:AAPL", Side.SELL, D(20))
+        for number, size in enumerate([{"position_effect": "CLOSE"}, {"quantity": D(20)}]):
+            refused = await stock(runner, f"out-{number}", "SELL", **size)
+            assert "holds none" in (refused.error_message or "")
+        assert orders_sent(twin) == [("buy", "20", None)]
+        assert await at_alpaca(twin) == {}
+
+
+@pytest.mark.parametrize("by_person", [0, 15, -3])
+async def test_an_exit_of_more_than_the_accounts_net_does_not_say_that_it_closes(tmp_path: Path, by_person: int) -> None:
+    """One strategy is long of 20, another short of 15: Alpaca has 5, and what a person did."""
+    async with market() as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        await stock(runner, "long", "BUY", "long", quantity=D(20))
+        await stock(runner, "short", "SELL", "short", quantity=D(15))
+        if by_person:
+            side = Side.BUY if by_person > 0 else Side.SELL
+            await exchange.control.place("SIM", "NASDAQ:AAPL", side, D(abs(by_person)))
+        sold = await stock(runner, "out", "SELL", "long", position_effect="CLOSE")
+        assert (sold.status, sold.filled_quantity) == ("FILLED", D(20 + min(by_person, 0)))
+        assert orders_sent(twin)[-1][2] is None
+
+
+async def test_what_alpaca_has_again_says_again_that_it_closes(tmp_path: Path) -> None:
+    """It was compared while a person had sold a part, and nothing since."""
+    async with market() as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        await stock(runner, "in", "BUY", quantity=D(20))
+        await exchange.control.place("SIM", "NASDAQ:AAPL", Side.SELL, D(13))
+        (report,) = await runner.reconcile()
+        assert not report.is_clean
+        await exchange.control.place("SIM", "NASDAQ:AAPL", Side.BUY, D(13))
+        await stock(runner, "part", "SELL", quantity=D(1), position_effect="CLOSE")
+        sold = await stock(runner, "out", "SELL", position_effect="CLOSE")
+        assert sold.filled_quantity == D(19)
+        assert orders_sent(twin)[-1] == ("sell", "19", "sell_to_close")
