@@ -5,6 +5,7 @@ Some stand between the engine and a port, in the test's own composition; those o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from liveorder.application.ports.order_store import LedgerEntry
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused
+from liveorder.domain.position_figure import LastFill
 from liveorder.domain.values import ZERO
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 
@@ -95,6 +97,12 @@ def forgets_what_is_closing(engine: Engine) -> None:
     risk: Any = engine.risk
     own = risk._own
     risk._own = lambda *asked: own(*asked)._replace(buys=ZERO, sells=ZERO)
+
+
+def believes_what_was_heard_before_the_last_fill(engine: Engine) -> None:
+    """What the broker said of a position counts for an exit though something was filled since, if only it is young."""
+    positions: Any = engine.execute._positions
+    positions._last = lambda *_: LastFill(-math.inf, -1)
 
 
 def forgets_what_waits(engine: Engine) -> None:

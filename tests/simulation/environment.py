@@ -129,6 +129,8 @@ class Environment:
         self.journal, self.views = TracedJournal(self.trace), MemoryViews()
         self.log = TracedLog(self.trace, self.violations)
         self.outsiders: set[str] = set()
+        self.sent_at: dict[str, datetime] = {}
+        """By client order id, when an order was last sent; by the clock of the venue."""
         self.lives: list[ServiceLife] = []
         self.rest_seconds = 0.0
         self._another = asyncio.Event()
@@ -295,6 +297,8 @@ class Environment:
 
     def _on_sending(self, life: ServiceLife, account_id: str, verb: str, client_order_id: str | None, payload: str) -> None:
         order = self.auditor.order_of(client_order_id)
+        if verb == "submit" and client_order_id is not None:
+            self.sent_at[client_order_id] = self.steady.now()
         journalled = order is not None and any(getattr(entry, "order_id", None) == order.order_id for entry in self.journal.ever)
         is_journalled = verb == "cancel" and journalled
         for objection in self.auditor.objections(verb, client_order_id, payload, self.clock.now(), is_journalled=is_journalled):

@@ -41,6 +41,9 @@ TARGETED, MASS_ENDINGS, SLOW, BEFORE_THE_OPEN = 0.25, 0.05, 0.05, 0.1
 slow all along, and of orders that wait for the open; the others are random.
 """
 
+BY_HAND = 0.2
+"""So many of the random ones are of exits beside which a person trades the account, at a broker whose positions may lag."""
+
 KEY_CLASSES = {
     "unique": Keys(),
     "searchable": Keys(support=KeySupport.SEARCHABLE),
@@ -99,7 +102,7 @@ class ScenarioRandom(random.Random):
 
 
 def generate(seed: int) -> s.Scenario:
-    chance, aims = ScenarioRandom(seed), random.Random(f"{seed}/aims")
+    chance, aims, hands = ScenarioRandom(seed), random.Random(f"{seed}/aims"), random.Random(f"{seed}/hands")
     key_class = chance.choice(sorted(KEY_CLASSES))
     accounts = ("SIM", "OTHER") if chance.random() < 0.2 else ("SIM",)
     venue = _venue(chance, seed, key_class, accounts)
@@ -110,7 +113,7 @@ def generate(seed: int) -> s.Scenario:
         requests_per_second=chance.choice((1e6, 1e6, 2.0)),
         atomic_replace=True,
     )
-    kind, call_timeout_seconds = chance.random(), chance.choice((3.0, 1.0))
+    kind, call_timeout_seconds, is_by_hand = chance.random(), chance.choice((3.0, 1.0)), False
     target, opens_after = targeted_faults.a_target(chance) if kind < TARGETED else None, None
     if target is not None:
         venue = venue.model_copy(update=target.venue)
@@ -122,6 +125,12 @@ def generate(seed: int) -> s.Scenario:
     elif kind < TARGETED + MASS_ENDINGS + SLOW + BEFORE_THE_OPEN:
         opens_after = chance.uniform(2.0, CHAOS_SECONDS)
         steps = _at_random(chance, aims, accounts, hours="next_open")
+    elif is_by_hand := hands.random() < BY_HAND:
+        lag = hands.choice((0.0, 0.4, 1.0))
+        fills = Fills(delay_seconds=hands.choice((0.0, 0.05)))
+        venue = venue.model_copy(update={"positions_lag_seconds": lag, "fills": fills, "rejection_probability": 0.0})
+        capabilities = replace(capabilities, position_lag_seconds=lag, max_position_age_seconds=hands.choice((0.0, 5.0)))
+        steps = _by_hand(chance, hands)
     else:
         steps = _at_random(chance, aims, accounts)
     return s.Scenario(
@@ -133,7 +142,7 @@ def generate(seed: int) -> s.Scenario:
         call_timeout_seconds=call_timeout_seconds,
         breaker_failures=chance.choice((3, 20, 20, 20)),
         max_signal_age_seconds=chance.choice((None, None, 20.0)),
-        may_be_short=aims.random() < MAY_BE_SHORT,
+        may_be_short=not is_by_hand and aims.random() < MAY_BE_SHORT,
         steps=tuple(enumerate(sorted(steps, key=lambda each: each.at))),
         opens_after=opens_after,
     )
@@ -150,6 +159,29 @@ def _at_random(chance: ScenarioRandom, aims: random.Random, accounts: Sequence[s
         yield s.Delivered(moments[0], json.dumps(signals[0]))
     yield from _exits(aims, signals, moments)
     yield from _faults(chance, [signal["signal_id"] for signal in signals])
+
+
+def _by_hand(chance: ScenarioRandom, hands: random.Random) -> Iterator[s.Step]:
+    """Somebody else trades what we hold; much later it is closed, all of it or in parts, by exits that come close together."""
+    symbol = hands.choice(sorted(PRICES))
+    named: dict[str, Any] = {"account_id": "SIM", "symbol": symbol}
+    for name in STRATEGIES[: hands.choice((1, 2))]:
+        signal = {"signal_id": f"in-{name}", "strategy_name": name, "side": "BUY", "quantity": hands.choice((10, 20))}
+        at = round(hands.uniform(0.1, 0.6), 3)
+        chance.busy.append(at)
+        yield s.Delivered(at, json.dumps(named | signal))
+    if units := hands.choice((0, -4, -10, -10, -20, -25, 5)):
+        yield s.TradedByHand(round(hands.uniform(1.0, 2.5), 3), "SIM", INSTRUMENTS[symbol], Decimal(units))
+    at = hands.uniform(9.7, 10.5)
+    for number in range(hands.choice((2, 3, 4))):
+        aim = hands.choice(({"position_effect": "CLOSE"}, {"side": "SELL", "quantity": 10}, {"side": "SELL", "role": "EXIT"}))
+        name = f"x{number}", hands.choice(STRATEGIES)
+        yield s.Delivered(_within(at), json.dumps({"signal_id": name[0], "strategy_name": name[1]} | named | aim))
+        chance.busy.append(_within(at))
+        at += hands.choice((0.05, 0.4, 0.9))
+    for _ in range(hands.choice((0, 0, 1, 3))):
+        make = hands.choice((_request_fault, _query_fault, _report_fault, _death, _commit, _slow))
+        yield make(chance, [])
 
 
 def _targeted(chance: ScenarioRandom, target: targeted_faults.Target) -> Iterator[s.Step]:

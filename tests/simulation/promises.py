@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -26,15 +27,21 @@ from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.trading_halt import HaltReason, TradingHalted, account_scope
+from liveorder.domain.values import Side
 from liveorder.infrastructure.eventstore.foreign_events import EventReader
 from liveorder.infrastructure.eventstore.integrity import inspect
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.testing.venue.orders import Trade, TradeKind, VenueOrder
 from tests.simulation.auditor import MAPPER, holding_of
 from tests.simulation.environment import ACCOUNT, NAMESPACE, Environment, Violation
 from tests.simulation.outside import Receiver
 from tests.simulation.trace import Trace
 from tests.two_books import two_books
 
+OLDEST_FIGURE = timedelta(seconds=7)
+"""From the question of an exit to its call: a second in which an answer is of now, two for the next one, and the time between a
+decision and its call.
+"""
 LIVE = ("PENDING", "WORKING")
 A_COMMIT_SECONDS = 1.0
 """Longer than any takes once faults have ceased, its reply included."""
@@ -46,6 +53,7 @@ async def check_at_rest(environment: Environment, service: Service, *, may_doubt
     for report in service.engine.reconcile.latest.values():
         for difference in report.differences:
             is_outside = difference.kind is DifferenceKind.UNKNOWN_ORDER and difference.key in environment.outsiders
+            is_outside |= difference.kind is DifferenceKind.POSITION and difference.key in _traded_by_hand(environment)
             is_doubt = may_doubt and difference.theirs in ("in doubt", "not found")
             is_doubtful = may_doubt and difference.kind is not DifferenceKind.MISSING_ORDER
             if not (is_outside or is_doubt or is_doubtful):
@@ -112,9 +120,28 @@ def _positions(environment: Environment, service: Service, may_doubt: bool) -> I
         listed = environment.floor.gateway.venue.questions.positions(account.account_id)["positions"]
         theirs = {_key(each["instrument"]): Decimal(each["quantity"]) for each in listed}
         held = service.engine.risk.positions(account.account_id)
+        for key, units in _traded_by_hand(environment, account.account_id).items():
+            theirs[key] = theirs.get(key, Decimal(0)) - units
+        theirs = {key: units for key, units in theirs.items() if units}
         ours = {key: position.quantity for key, position in held.items() if position.quantity}
         if ours != theirs:
             yield Violation("positions differ", f"{account.account_id}: {ours} here, {theirs} at the venue")
+
+
+def _traded_by_hand(environment: Environment, account_id: str | None = None) -> dict[str, Decimal]:
+    """Signed units that somebody else traded, by instrument; in all accounts if none is named."""
+    units: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for order, trade in _tape(environment, account_id):
+        if order.placed.client_order_id is None:
+            units[order.placed.instrument] += order.placed.side.signed(trade.quantity)
+    return units
+
+
+def _tape(environment: Environment, account_id: str | None = None) -> Iterator[tuple[VenueOrder, Trade]]:
+    """Every trade at the venue, the first one first."""
+    for account in environment.scenario.venue.accounts:
+        if account_id in (None, account.account_id):
+            yield from environment.floor.gateway.venue._book.trades_since(account.account_id, datetime.min.replace(tzinfo=UTC))
 
 
 def _key(instrument: dict[str, Any]) -> str:
@@ -145,6 +172,7 @@ async def check_log(environment: Environment) -> None:
         Violation("store damaged", problem) for problem in (await inspect(environment.person, EventReader(MAPPER))).problems
     ]
     environment.violations += [*_replayed(environment, events), *_nothing_lost(environment, events)]
+    environment.violations += [*_opened_by_exits(environment), *_refused_for_nothing(environment)]
     environment.violations += [*_given_up(environment), *_halted(environment, events), *_beyond_zero(environment)]
     environment.violations += [problem async for problem in _told(environment, events)]
 
@@ -184,6 +212,40 @@ def _beyond_zero(environment: Environment) -> Iterator[Violation]:
     for key in {holding_of(order) for order in auditor.orders.values()} - auditor.disturbed:
         if key[1] != FLATTEN and auditor.held(key) < 0:
             yield Violation("beyond zero", f"{key} is short of {-auditor.held(key)}, which is not allowed")
+
+
+def _opened_by_exits(environment: Environment) -> Iterator[Violation]:
+    """Where nobody may be short, nothing that we sell takes the account below zero at the venue: unless a person traded after the
+    broker was asked, the broker did not answer, or the venue changed what was filled.
+    """
+    if environment.scenario.may_be_short:
+        return
+    auditor, by_hand_at = environment.auditor, dict[tuple[str, str], datetime]()
+    held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    unsure = {(account, key) for account, _, key in auditor.disturbed}
+    for order, trade in _tape(environment):
+        place, side = (order.placed.account, order.placed.instrument), order.placed.side
+        held[place] += side.signed(trade.quantity)
+        if trade.kind is not TradeKind.FILL or trade.quantity > order.quantity:
+            unsure.add(place)
+        ours = auditor.order_of(order.placed.client_order_id)
+        if ours is None:
+            by_hand_at[place] = trade.at
+        elif side is Side.SELL and held[place] < 0 and place not in unsure and not ours.position_unconfirmed:
+            sent_at = environment.sent_at.get(ours.client_order_id)
+            if sent_at is not None and place in by_hand_at and by_hand_at[place] < sent_at - OLDEST_FIGURE:
+                yield Violation("an exit opened a position", f"{ours.intent.signal_id} left {held[place]} of {place} at the venue")
+
+
+def _refused_for_nothing(environment: Environment) -> Iterator[Violation]:
+    """Nobody else traded, and an exit was refused as if somebody had sold what it was to close."""
+    if environment.scenario.may_be_short:
+        return
+    by_hand, unsure = _traded_by_hand(environment), {key for _, _, key in environment.auditor.disturbed}
+    for order in environment.auditor.orders.values():
+        key = order.intent.instrument.key
+        if key not in by_hand and key not in unsure and "holds none of the" in (order.error_message or ""):
+            yield Violation("an exit was refused for nothing", f"{order.intent.signal_id}: {order.error_message}")
 
 
 def _given_up(environment: Environment) -> Iterator[Violation]:

@@ -156,6 +156,16 @@ class VenueActed:
     number: Decimal | None = None
 
 
+@dataclass(frozen=True)
+class TradedByHand:
+    """A person trades at the broker beside us, at the market; `units` is signed."""
+
+    at: float
+    account_id: str
+    instrument: str
+    units: Decimal
+
+
 Step: TypeAlias = (
     Delivered
     | DeliveredTogether
@@ -173,6 +183,7 @@ Step: TypeAlias = (
     | AcknowledgementFails
     | PriceMoved
     | VenueActed
+    | TradedByHand
 )
 
 

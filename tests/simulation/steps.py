@@ -139,6 +139,14 @@ async def _(step: s.VenueActed, environment: Environment, number: int) -> None:
         await _ACTS[step.act](environment, theirs, step.number or Decimal(1))
 
 
+@carry_out.register
+async def _(step: s.TradedByHand, environment: Environment, number: int) -> None:
+    side = Side.BUY if step.units > 0 else Side.SELL
+    name = await environment.control.place(step.account_id, step.instrument, side, abs(step.units))
+    environment.trace.note("venue", f"a person trades {step.units} {step.instrument} as {name}")
+    environment.outsiders.add(name)
+
+
 def _venue_order(environment: Environment, signal_id: str | None) -> dict[str, Any] | None:
     order = environment.order_of_signal(signal_id)
     if order is None:

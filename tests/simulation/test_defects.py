@@ -18,6 +18,7 @@ from tests.harness.defects import (
     Altered,
     Defect,
     asks_for_one_of_the_missing,
+    believes_what_was_heard_before_the_last_fill,
     books_what_sales_bring_as_paid,
     forgets_what_is_closing,
     forgets_what_waits,
@@ -26,7 +27,7 @@ from tests.harness.defects import (
 )
 from tests.simulation.generator import generate
 from tests.simulation.history import History, simulate
-from tests.simulation.scenario import Delivered, DeliveredTogether, Killed, Laid, Scenario, Stopped, StoreSlow
+from tests.simulation.scenario import Delivered, DeliveredTogether, Killed, Laid, Scenario, Stopped, StoreSlow, TradedByHand
 from tests.simulation.shrinking import report, shrunk
 from tests.simulation.targeted_faults import TARGET
 
@@ -124,6 +125,12 @@ def _restarts_before_the_open(scenario: Scenario) -> bool:
     return is_patient and any(isinstance(step, Killed | Stopped) and 2.0 < step.at < opens_after for _, step in scenario.steps)
 
 
+def _is_traded_by_hand(scenario: Scenario) -> bool:
+    """Beside one strategy alone: the shortest history."""
+    entries = [step for _, step in scenario.steps if isinstance(step, Delivered) and '"in-' in step.text]
+    return len(entries) == 1 and any(isinstance(step, TradedByHand) for _, step in scenario.steps)
+
+
 WRONG_FILLS = {"fills differ", "positions differ", "not reconciled"}
 WRONGLY_SENT = {"sent what must not be sent"}
 DEFECTS = {
@@ -141,6 +148,11 @@ DEFECTS = {
     "what is closing is forgotten": Exposed(Defect(engine=forgets_what_is_closing), {"beyond zero"}, is_suspect=_closes_twice),
     "an order that waited is forgotten by the next life": Exposed(
         Defect(engine=forgets_what_waits), {"does not settle"}, is_suspect=_restarts_before_the_open
+    ),
+    "a figure from before the last fill is believed": Exposed(
+        Defect(engine=believes_what_was_heard_before_the_last_fill),
+        {"an exit opened a position", "an exit was refused for nothing"},
+        is_suspect=_is_traded_by_hand,
     ),
     "each attempt has bytes of its own": Exposed(Defect(engine=prepares_each_attempt), WRONGLY_SENT),
 }
