@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import platform
 
-from benchmarks import abreast, coldness, costs, latency, memory, rebuilding, recovery, scale, showing, throughput
+from benchmarks import abreast, coldness, costs, exits, latency, memory, rebuilding, recovery, scale, showing, throughput
 from benchmarks.places import places
 from liveorder.interfaces.tuning import tune_process
 
@@ -26,6 +26,8 @@ async def main() -> None:
         for place in found:
             await latency.measure(place, settled.samples)
         await coldness.measure(found[0])
+        showing.title("One exit in flight, with and without the question what the account holds")
+        await exits.measure(found[0], settled.samples)
         showing.title("Durable orders side by side: signal in, filled")
         for place in found:
             await throughput.measure(place, settled.seconds)

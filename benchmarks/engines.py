@@ -68,12 +68,15 @@ class Trading:
     _closing: dict[str, asyncio.Future[None]] = field(default_factory=dict)
 
     def next_line(self) -> tuple[str, str]:
-        """A signal's id, and the signal as a strategy writes it: buys and sells of a few symbols, in turn."""
+        """A signal's id, and the signal as a strategy writes it: buys of some symbols and short sales of others, in turn.
+
+        None takes off what is held: of those the broker is asked what it holds, which `exits` measures.
+        """
         number, self.signals = self.signals, self.signals + 1
         fields = {
             "signal_id": f"sig-{number}",
             "symbol": SYMBOLS[number % len(SYMBOLS)],
-            "side": "BUY" if number // len(SYMBOLS) % 2 else "SELL",
+            "side": "BUY" if number % 2 else "SELL",
             "quantity": 100,
             "strategy_name": "trend",
             "timestamp": datetime.now(UTC).isoformat(),
@@ -97,11 +100,11 @@ async def new_store(place: Place) -> str:
     return url
 
 
-def engine_at(place: Place, url: str, broker: Broker) -> tuple[Engine, CountingDatabase]:
+def engine_at(place: Place, url: str, broker: Broker, market: StillMarket | None = None) -> tuple[Engine, CountingDatabase]:
     """Not yet started."""
     database = CountingDatabase(database_at(url, CLOCK, place.placement))
     store = DatabaseOrderStore(cast(Database, database), MAPPER, CLOCK)
-    market = StillMarket()
+    market = market or StillMarket()
     connection = AccountConnection(AccountConfig(ACCOUNT, limits=LIMITS), broker, market, market)
     settled = EngineConfig(ExecutionConfig("session"), owner="bench", auto_trading_default=True)
     journal = FileEmergencyJournal(place.folder / "emergency.jsonl")
@@ -110,9 +113,11 @@ def engine_at(place: Place, url: str, broker: Broker) -> tuple[Engine, CountingD
 
 
 @asynccontextmanager
-async def trading(place: Place, broker: Broker | None = None, url: str | None = None) -> AsyncIterator[Trading]:
+async def trading(
+    place: Place, broker: Broker | None = None, url: str | None = None, market: StillMarket | None = None
+) -> AsyncIterator[Trading]:
     """An engine on a new store, or on the one at `url`, started and afterwards stopped in good order."""
-    engine, database = engine_at(place, url or await new_store(place), broker or InstantBroker(ACCOUNT))
+    engine, database = engine_at(place, url or await new_store(place), broker or InstantBroker(ACCOUNT), market)
     await engine.start()
     try:
         found = Trading(engine, database)

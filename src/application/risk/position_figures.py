@@ -22,6 +22,8 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.position_figure import AT_ONCE_SECONDS, LastFill, PositionFigure, counts, seconds_until_it_shows
 from liveorder.domain.values import EXACT, ZERO
 
+MOST_QUESTIONS = 3
+"""So often does an exit have its broker asked: while fills of the instrument come all the time, no answer contains the last."""
 SHORTEST_WAIT_SECONDS = 0.001
 """What is left of a wait can be less than a clock tells apart."""
 
@@ -77,18 +79,20 @@ class PositionFigures:
 
         Nothing is waited for where none can come in time, nor where a question came to nothing just before.
         """
+        questions_left = MOST_QUESTIONS
         account_id, key = gateway.account_id, instrument.key
         _, limits = gateway.terms.limits_in(instrument.currency)
         until = self._clock.monotonic() + limits.exit_question_seconds
         try:
             async with asyncio.timeout(limits.exit_question_seconds):
-                while self.latest(account_id, key) is None and not self._just_failed(account_id):
+                while questions_left and self.latest(account_id, key) is None and not self._just_failed(account_id):
                     wait = seconds_until_it_shows(self._last(account_id, key), self._clock.monotonic(), self._can(account_id))
                     if self._clock.monotonic() + wait >= until:
                         return
                     if wait > 0:
                         await self._clock.sleep(max(wait, SHORTEST_WAIT_SECONDS))
                         continue
+                    questions_left -= 1
                     await self._ask_in_turn(gateway, key)
         except TimeoutError:
             self._fail(account_id, f"no answer within {limits.exit_question_seconds:g} s")
@@ -98,7 +102,7 @@ class PositionFigures:
         if self._just_failed(account_id):
             return self._failures[account_id][1]
         lag = self._can(account_id).position_lag_seconds
-        return f"the last fill of {key} is too young for its answers, which may lag by {lag:g} s"
+        return f"its answers do not show the last fill of {key} yet; they may lag by {lag:g} s"
 
     async def _ask_in_turn(self, gateway: Gateway, key: str) -> None:
         async with self._turns[gateway.account_id]:
