@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -23,9 +24,13 @@ from liveorder.domain.order.events import Approved, Refused
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import PositionEffect, Side
 from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.control import VenueControl
 from liveorder.testing.venue.faults import FaultKind
+from liveorder.testing.venue.in_process import InProcess
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.harness.crash_points import Crashed, CrashPoint, abandon
+from tests.harness.worlds import a_world
 
 D = Decimal
 SHORTS = LAX.model_copy(update={"allow_short_selling": True})
@@ -425,26 +430,44 @@ async def test_an_exit_that_is_sent_again_is_asked_about_again(tmp_path: Path, s
 
 
 @pytest.mark.parametrize("sold", [0, 10])
-async def test_a_life_after_a_crash_derives_the_same_exit_or_a_smaller_one(tmp_path: Path, sold: int) -> None:
-    async with a_scene(tmp_path, limits=SHORTS, **RARELY) as scene:
-        engine = scene.engine()
-        await engine.start()
-        await bought(engine)
+@pytest.mark.parametrize("signal", [{}, {"quantity": D(20), "position_effect": None}], ids=["close", "sized"])
+async def test_a_life_after_a_crash_at_any_boundary_derives_the_same_exit_or_a_smaller_one(
+    tmp_path: Path, sold: int, signal: dict[str, Any]
+) -> None:
+    """A person sells between the lives, or nobody does; the signal comes again to the next life."""
+    at, was_reached = 0, True
+    while was_reached:
+        (tmp_path / str(at)).mkdir()
+        was_reached = await _closed_over_a_crash(tmp_path / str(at), at, sold, an_exit(**signal))
+        at += 1
+    assert at > 6
 
-        async def dies(verb: str) -> None:
-            scene.witness.at_call = None
-            await by_hand(scene, Side.SELL, sold) if sold else None
-            raise asyncio.CancelledError
 
-        scene.witness.at_call = dies
-        with pytest.raises(asyncio.CancelledError):
-            await engine.execute.execute(an_exit())
-        await scene.dies(engine)
-        async with scene.living() as again:
-            claims = [order for order in again.orders.unfinished(ACCOUNT) if order.intent.signal_id == "out"]
-            for order in claims:
-                await filled(again, order)
-            assert at_venue(scene) == (10 if sold else 0)
+async def _closed_over_a_crash(folder: Path, at: int, sold: int, signal: Signal) -> bool:
+    """Whether it crashed; each promise is looked at."""
+    async with a_world(folder, limits=SHORTS) as world:
+        control = VenueControl(InProcess(world.floor, world.clock))
+        async with world.living() as engine:
+            await bought(engine)
+        crash_point = CrashPoint(at)
+        engine = world.engine(crash_point)
+        await engine.start(wait_for_lease=True)
+        with suppress(Crashed):
+            await engine.execute.execute(signal)
+        await abandon(engine)
+        before = world.floor.gateway.venue.questions.positions(ACCOUNT)["positions"]
+        if sold and before:
+            await control.place(ACCOUNT, SPY, Side.SELL, D(sold))
+        async with world.living() as engine:
+            order = await engine.execute.execute(signal)
+            order = await filled(engine, order)
+            left = world.floor.gateway.venue.questions.positions(ACCOUNT)["positions"]
+            units = sum((D(each["quantity"]) for each in left), D(0))
+            assert units >= 0, f"crashed {crash_point.names[-1:]}: {units} at the venue, {order}"
+            assert len(world.venue_orders(order)) <= 1
+            if not sold:
+                assert (order.filled_quantity, units) == (D(20), D(0))
+        return crash_point.is_reached
 
 
 async def test_an_exit_that_waited_for_its_entry_is_asked_about(tmp_path: Path) -> None:

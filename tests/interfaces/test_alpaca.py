@@ -348,7 +348,8 @@ async def test_of_what_a_person_sold_all_at_alpaca_no_exit_is_sent(tmp_path: Pat
     async with market() as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
         await stock(runner, "in", "BUY", quantity=D(20))
         await exchange.control.place("SIM", "NASDAQ:AAPL", Side.SELL, D(20))
-        for number, size in enumerate([{"position_effect": "CLOSE"}, {"quantity": D(20)}]):
+        sizes: list[dict[str, Any]] = [{"position_effect": "CLOSE"}, {"quantity": D(20)}]
+        for number, size in enumerate(sizes):
             refused = await stock(runner, f"out-{number}", "SELL", **size)
             assert "holds none" in (refused.error_message or "")
         assert orders_sent(twin) == [("buy", "20", None)]

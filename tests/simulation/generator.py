@@ -175,8 +175,8 @@ def _by_hand(chance: ScenarioRandom, hands: random.Random) -> Iterator[s.Step]:
     at = hands.uniform(9.7, 10.5)
     for number in range(hands.choice((2, 3, 4))):
         aim = hands.choice(({"position_effect": "CLOSE"}, {"side": "SELL", "quantity": 10}, {"side": "SELL", "role": "EXIT"}))
-        name = f"x{number}", hands.choice(STRATEGIES)
-        yield s.Delivered(_within(at), json.dumps({"signal_id": name[0], "strategy_name": name[1]} | named | aim))
+        signal = {"signal_id": f"x{number}", "strategy_name": hands.choice(STRATEGIES)}
+        yield s.Delivered(_within(at), json.dumps(signal | named | aim))
         chance.busy.append(_within(at))
         at += hands.choice((0.05, 0.4, 0.9))
     for _ in range(hands.choice((0, 0, 1, 3))):

@@ -478,7 +478,9 @@ class ExecuteOrder:
         is_operators: bool,
         may_be_sent_already: bool = False,
     ) -> tuple[list[Event], tuple[str, ...]]:
-        """What is stored of a judged intent, itself first, `also` beside an approval; and the halts for which the store refuses it."""
+        """What is stored of a judged intent, itself first, and the halts for which the store must refuse that. `also`: with an
+        approval.
+        """
         if isinstance(verdict, Refused):
             return [intent, verdict], ()
         passes_halt = is_operators and self._halts.now.stands_for(gateway.account_id) is not None
