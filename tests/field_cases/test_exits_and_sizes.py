@@ -68,7 +68,6 @@ async def test_an_exit_without_a_size_sells_every_part_of_a_coin(tmp_path: Path)
         assert await trader.books("CRYPTO:BTC/USD") == agreed(Held(realized=Decimal(166)))
 
 
-@not_yet("the broker is not asked before an exit: what our book has is sold")
 @pytest.mark.parametrize("allow_short_selling", [False, True])
 @pytest.mark.parametrize("exit_", [{"quantity": 10}, {"role": "EXIT"}], ids=["sized", "all"])
 @pytest.mark.parametrize("by_hand", [10, 4])
@@ -87,7 +86,6 @@ async def test_an_exit_sells_no_more_than_the_broker_still_holds(
         assert len(sent_keys(scene)) == (1 if by_hand == 10 else 2)
 
 
-@not_yet("the broker is not asked before an exit, so none is ever flagged")
 async def test_an_exit_for_which_the_broker_does_not_answer_goes_out_by_our_book_and_says_so(tmp_path: Path) -> None:
     """Case 37 (freqtrade#4470, #7928): the other side of it, since an exit must not depend on an answer."""
     async with a_scene(tmp_path) as scene, trading(scene, reconcile_seconds=300.0) as trader:
