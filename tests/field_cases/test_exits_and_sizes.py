@@ -14,7 +14,6 @@ from liveorder import Signal
 from liveorder.domain.values import Side
 from liveorder.testing.venue.faults import FaultKind, Point
 from tests.engine.scenes import ACCOUNT, LAX, a_scene
-from tests.field_cases.cases import not_yet
 from tests.field_cases.evidence import held_at_venue, sent_keys
 from tests.field_cases.trading import AAPL, RELIANCE, Held, agreed, trading
 
