@@ -336,12 +336,14 @@ def test_close_says_what_it_cannot_close(cli: CommandLine, arguments: tuple[str,
     assert problem in " ".join(result.stderr.split())
 
 
-def test_what_is_closing_already_is_refused_and_said(cli: CommandLine) -> None:
+def test_what_guards_a_position_makes_way_for_closing_it(cli: CommandLine) -> None:
     submit(cli, coin("in"))
-    submit(cli, coin("guard", side="SELL", role="TAKE_PROFIT", order_type="LIMIT", limit_price="3100", time_in_force="GTC"))
+    submit(cli, coin("guard", side="SELL", role="TAKE_PROFIT", order_type="LIMIT", limit_price="9100", time_in_force="GTC"))
     result = cli.run("close", "ETH/USD")
-    assert result.exit_code == ExitCode.REFUSED
-    assert "can already SELL all 0.1 ETH/USD that default holds" in " ".join(result.stdout.split())
+    assert result.exit_code == ExitCode.OK
+    cli.run("run", "--until-idle")
+    assert cli.json("order", "guard")["status"] == "CANCELLED"
+    assert [held["quantity"] for held in cli.json("positions")] == ["0"]
 
 
 def test_validate_shows_what_a_signal_would_come_to_and_why(cli: CommandLine) -> None:
