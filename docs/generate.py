@@ -318,6 +318,7 @@ DECLARED = {
     "hours": "hours",
     "usual_hours": "hours of a signal that names none, where they are not the regular ones",
     "contract_ids": "knows contracts by `trading_class` and `con_id`",
+    "crosses_zero": "one order may close a position and open the other side",
     "replaces": "an order can be given new terms",
     "notional": "orders for an amount",
     "notional_for": "of which there are such orders, if there are any",

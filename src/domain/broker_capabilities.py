@@ -60,6 +60,8 @@ class BrokerCapabilities:
     """Of orders whose signal names none, where those are not the regular ones."""
     contract_ids: bool = False
     """Whether a contract has a trading class and a number (`trading_class`, `con_id`) by which it can be asked for."""
+    crosses_zero: bool = False
+    """Whether one order may close a position and open the other side with what is left of it."""
     replaces: bool = True
     """Whether a working order can be given new terms at all."""
     notional: bool = False

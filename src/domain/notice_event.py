@@ -18,6 +18,8 @@ class NoticeEvent(StrEnum):
     """One of our limits refused an order."""
     EXIT_REFUSED = "exit_refused"
     """An exit was refused, by one of our limits or by the broker, or not sent after all: the position stays as it is."""
+    REVERSAL_INCOMPLETE = "reversal_incomplete"
+    """A position was closed, or was to be, and the order that was to open the other side is not sent."""
     UNGUARDED = "unguarded"
     """Units are still held whose exit was cancelled to make way for another one."""
     POSITION_UNCONFIRMED = "position_unconfirmed"

@@ -71,7 +71,7 @@ class OwnExits:
 
 def own_exits(orders: Iterable[OpenExposure], asking: Asking) -> OwnExits:
     """`orders`: the strategy's own, without the one that asks."""
-    met = [each for each in orders if each.side is asking.side and not _is_later_and_waits(each, asking)]
+    met = [each for each in orders if each.side is asking.side and not each.is_leg and not _is_later_and_waits(each, asking)]
     yielding = [each for each in met if _yields(each, asking)]
     staying = tuple(each for each in met if each not in yielding)
     return OwnExits(staying, tuple(sorted(yielding, key=_how_much_it_is_missed)))

@@ -111,9 +111,17 @@ class Basis:
     """Of orders that name none."""
     may_cancel: bool = True
     """Whether exits that are in the way can be cancelled first."""
+    crosses_zero: bool = False
+    """Whether the broker takes one order that closes and opens."""
+    is_second_leg: bool = False
+    """Whether it opens what a reversal is to open, after its closing leg."""
     order_id: UUID | None = None
     """Of the order that it becomes; None: later than all others."""
     has_waited: bool = False
+
+    @property
+    def may_reverse(self) -> bool:
+        return self.limits.allow_short_selling and not self.is_second_leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,8 @@ class Amount:
     """By which it was reckoned, for people."""
     in_the_way: tuple[OpenExposure, ...] = ()
     """The strategy's own orders that are to be cancelled before it can be sent."""
+    is_first_leg: bool = False
+    """It closes, and once it is wholly filled another order opens the other side."""
     in_doubt: tuple[OpenExposure, ...] = ()
     """Those of which has to be known what became of them before it can be sized."""
 
@@ -165,9 +175,9 @@ def side_for_price(signal: Signal, standing: Standing) -> Side:
     return standing.side_that_closes
 
 
-def depends_on_holdings(signal: Signal) -> bool:
-    """Whether what the signal amounts to may follow from what its strategy has."""
-    return signal.effect is not None or signal.quantity is None
+def depends_on_holdings(signal: Signal, *, may_be_short: bool = False) -> bool:
+    """Whether what the signal amounts to may follow from what its strategy has: where it may be short, any order can cross zero."""
+    return may_be_short or signal.effect is not None or signal.quantity is None
 
 
 def may_close(signal: Signal, standing: Standing) -> bool:
@@ -195,19 +205,19 @@ def amount_of(signal: Signal, by: Basis) -> Amount:
     side = signal.side or by.standing.side_that_closes
     if effect is PositionEffect.CLOSE:
         return _to_close(signal, side, by)
-    if effect is PositionEffect.OPEN and side is by.standing.own.closing_side:
-        return _refused(signal, side, effect, _reversal(side, by))
-    return _to_open(signal, side, effect, by)
+    amount = _to_open(signal, side, effect, by)
+    if side is not by.standing.own.closing_side or amount.problem is not None or amount.refusal is not None:
+        return amount
+    if effect is PositionEffect.OPEN:
+        return _turned(signal, amount, None, by) if by.may_reverse else _refused(signal, side, effect, _reversal(side, by))
+    return _crossed(signal, amount, by) if by.may_reverse else amount
 
 
 # --- what closes ---------------------------------------------------------------------------------------------------------------
 
 
 def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
-    own, at_once = by.standing.own, trades_at_once(signal.order_type, signal.time_in_force)
-    asks_for_room = by.may_cancel and signal.role not in GUARDS
-    asking = Asking(side, signal.product or by.product, at_once, asks_for_room, by.order_id)
-    exits = own_exits(by.standing.orders, asking)
+    own, exits = by.standing.own, _exits_met(signal, side, by)
     if refusal := _not_closed(side, by, exits):
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
     free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
@@ -237,6 +247,12 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
         if quantity != left:
             figures["stays"] = plain(EXACT.subtract(left, quantity))
     return Amount(side, PositionEffect.CLOSE, quantity, figures=figures, in_the_way=in_the_way)
+
+
+def _exits_met(signal: Signal, side: Side, by: Basis) -> OwnExits:
+    at_once, asks_for_room = trades_at_once(signal.order_type, signal.time_in_force), by.may_cancel and signal.role not in GUARDS
+    asking = Asking(side, signal.product or by.product, at_once, asks_for_room, by.order_id)
+    return own_exits(by.standing.orders, asking)
 
 
 def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:
@@ -315,6 +331,47 @@ def _by_risk(signal: Signal, side: Side, effect: PositionEffect | None, by: Basi
     return _rounded(Amount(side, effect, figures=figures), _TOWARD_ZERO.divide(risked, of_one), by)
 
 
+# --- what closes and opens the other side --------------------------------------------------------------------------------------
+
+
+def _crossed(signal: Signal, amount: Amount, by: Basis) -> Amount:
+    """A sized order without an effect, on the side that closes: as it is, unless it goes beyond what there is to close."""
+    units = amount.quantity or (None if amount.notional is None else _units_for(amount.notional, by))
+    closes = _closing_leg(_exits_met(signal, amount.side, by), amount.side, by)
+    if units is None or not closes or units <= closes:
+        return amount
+    return _turned(signal, amount, units, by)
+
+
+def _turned(signal: Signal, opening: Amount, total_units: Decimal | None, by: Basis) -> Amount:
+    """A reversal: one order for `total_units`, or where None for what there is to close and what `opening` comes to; or its closing
+    leg alone where the broker takes none that crosses zero, or something is in doubt.
+
+    All that its strategy has open makes way first, but for exits that trade at once.
+    """
+    side, exits = opening.side, _exits_met(signal, opening.side, by)
+    closes = _closing_leg(exits, side, by)
+    opens = opening.quantity or (None if opening.notional is None else _units_for(opening.notional, by))
+    if not closes or (opens is None and total_units is None):
+        refusal = _no_price(by, "quantity") if closes else _reversal(side, by)
+        return _refused(signal, side, opening.effect, refusal)
+    entries = tuple(each for each in by.standing.orders if each.side is side.opposite) if by.may_cancel else ()
+    in_the_way, figures = (*exits.yielding, *entries), {**opening.figures, "held": plain(abs(by.standing.own.quantity))}
+    is_doubtful = any(each.is_in_doubt for each in by.standing.orders)
+    if not by.may_cancel or (by.crosses_zero and not is_doubtful):
+        units = total_units if total_units is not None else EXACT.add(closes, opens or ZERO)
+        return _rounded(Amount(side, None, figures=figures, in_the_way=in_the_way), units, by)
+    free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
+    most = free.closable_by(side, may_be_short=True) or closes
+    leg = Amount(side, PositionEffect.CLOSE, figures=figures, in_the_way=in_the_way, is_first_leg=True)
+    return _rounded(leg, min(closes, most), by)
+
+
+def _closing_leg(exits: OwnExits, side: Side, by: Basis) -> Decimal:
+    """Units that are left to close once all exits that make way are gone."""
+    return by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited).own.reducible_by(side)
+
+
 # --- targets -------------------------------------------------------------------------------------------------------------------
 
 
@@ -333,11 +390,15 @@ def _to_target(signal: Signal, by: Basis) -> Amount:
         return Amount(side, _effect(side, standing), figures=figures, in_doubt=in_doubt)
     if refusal := _target_refused(signal, side, target, by):
         return Amount(side, _effect(side, standing), figures=figures, refusal=refusal)
-    in_the_way = tuple(each for each in standing.orders if each.side is side.opposite or _is_waiting_target(each))
+    in_the_way = tuple(each for each in standing.orders if _leads_away(each, side, by))
     if in_the_way:
         by = replace(by, standing=standing.once_cancelled(in_the_way))
         standing = by.standing
         side, _ = _way_to(target, standing, signal)
+    if standing.own.quantity * target < 0 and by.may_reverse:
+        opening = Amount(side, PositionEffect.OPEN, abs(target), figures=figures)
+        turned = _turned(signal, opening, None, by)
+        return replace(turned, in_the_way=(*in_the_way, *turned.in_the_way))
     effect = _effect(side, standing)
     units = min(map(abs, _changes(target, standing)))
     amount = Amount(side, effect, figures=figures, in_the_way=in_the_way)
@@ -370,10 +431,16 @@ def _way_to(target: Decimal, standing: Standing, signal: Signal) -> tuple[Side, 
     return side, tuple(each for each in standing.orders if each.is_in_doubt) if is_open else ()
 
 
+def _leads_away(order: OpenExposure, side: Side, by: Basis) -> bool:
+    """Also a target that still waits, and the opening leg of one: of several the newest counts."""
+    if order.is_leg:
+        return by.order_id is None or order.order_id < by.order_id
+    return order.side is side.opposite or _is_waiting_target(order)
+
+
 def _is_waiting_target(order: OpenExposure) -> bool:
-    """Of several the newest counts."""
     terms = order.terms
-    return order.is_waiting and terms is not None and terms.has_target
+    return order.is_waiting and not order.is_leg and terms is not None and terms.has_target
 
 
 def _target(signal: Signal, by: Basis) -> Decimal | RiskRefusal:
@@ -398,7 +465,7 @@ def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> R
     standing, symbol, expected = by.standing, by.instrument.symbol, plain(by.standing.expected)
     if target == standing.expected:
         return _at_target(target, by)
-    if standing.own.quantity * target < 0 or standing.expected * target < 0:
+    if not by.may_reverse and (standing.own.quantity * target < 0 or standing.expected * target < 0):
         return _reversal(side, by)
     if signal.side not in (None, side):
         message = f"side: from {expected} to {plain(target)} {symbol} leads a {side}; leave side out"
@@ -412,7 +479,7 @@ def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> R
 
 def _overrides(order: OpenExposure, side: Side, by: Basis) -> bool:
     """A later target, or of a target that has waited any later order that leads away from it."""
-    is_later = by.order_id is not None and order.order_id > by.order_id
+    is_later = by.order_id is not None and order.order_id > by.order_id and not order.is_leg
     return is_later and (_is_waiting_target(order) or (by.has_waited and order.side is side.opposite))
 
 

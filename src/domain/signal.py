@@ -204,7 +204,7 @@ class Signal(BaseModel):
 
     def meaning(self, effect: PositionEffect | None) -> Self:
         """The same, said outright where it was understood to close: what it closes may be gone by the time it is sized again."""
-        is_to_close = effect is PositionEffect.CLOSE and not self.has_target
+        is_to_close = effect is PositionEffect.CLOSE and self.effect is None and not self.sizes
         return self.model_copy(update={"position_effect": effect}) if is_to_close else self
 
     def to_json(self) -> str:

@@ -54,6 +54,8 @@ class SizingTerms:
     """Whether orders that are in the way can be cancelled first."""
     has_waited: bool = False
     """Whether it is sized again, after it has waited."""
+    is_second_leg: bool = False
+    """Whether it opens what a reversal is to open, after its closing leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class SizedIntent:
     """Orders of its strategy that are to be cancelled before it can be sent."""
     in_doubt: tuple[OpenExposure, ...] = ()
     """Orders of its strategy of which has to be known what became of them before it can be sized."""
+    is_first_leg: bool = False
+    """It closes, and once it is wholly filled another order opens the other side."""
 
 
 _OF_CONTRACT = ("exchange", "asset_class", "currency", "expiry", "strike", "right", "trading_class", "multiplier", "con_id")
@@ -138,8 +142,20 @@ def size(
         fresh = _fresh(priced.price, now, terms.limits)
     price = signal.limit_price or signal.stop_price or (fresh.amount if fresh is not None else None)
     takes_notional = terms.can.takes_notional_of(instrument.asset_class)
-    of_order = origin.order_id, terms.has_waited
-    by = Basis(instrument, price, terms.limits, takes_notional, standing, equity, terms.product, terms.may_cancel, *of_order)
+    by = Basis(
+        instrument,
+        price,
+        terms.limits,
+        takes_notional,
+        standing,
+        equity,
+        terms.product,
+        may_cancel=terms.may_cancel,
+        crosses_zero=terms.can.crosses_zero,
+        is_second_leg=terms.is_second_leg,
+        order_id=origin.order_id,
+        has_waited=terms.has_waited,
+    )
     amount = amount_of(signal, by)
     limit_price, stop_price, too_low = _to_tick(signal, amount.side, instrument)
     time_in_force, timeout_seconds = _how_long(signal, instrument, terms)
@@ -174,7 +190,7 @@ def size(
         terms=asked,
     )
     problem = amount.problem or too_low
-    waits_for = amount.in_the_way, amount.in_doubt
+    waits_for = amount.in_the_way, amount.in_doubt, amount.is_first_leg
     return SizedIntent(intent, priced, standing, problem, amount.refusal, amount.figures, *waits_for)
 
 

@@ -31,6 +31,8 @@ class Obstacles(NamedTuple):
     """Of an order that closes: its strategy's orders that may still open or enlarge the position, in doubt or not."""
     others: tuple[UUID, ...] = ()
     """Its strategy's own orders that make way for it: exits, or of a target whatever leads away from it."""
+    needs_leg: bool = False
+    """It is the closing leg of a reversal, whose opening leg has to be stored before it leaves."""
     doubts: tuple[UUID, ...] = ()
     """Its strategy's own orders of which it has to be known what became of them, before it can be sized."""
 
@@ -44,6 +46,9 @@ def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_second
     longest = _longest(terms, oldest_seconds)
     is_to_wait_longer = obstacles.opens_at is not None or obstacles.is_unreachable
     others = () if is_to_wait_longer else obstacles.others  # nothing is left without its exit for longer than it takes
+    if obstacles.needs_leg and not is_to_wait_longer and not others and not obstacles.entries:
+        message, reason = "for its second leg, which opens the other side, to be stored", WaitReason.ORDERS
+        return WaitBegan(reason=reason, signal=signal, message=message, until=terms.stale_after)
     if orders := (*obstacles.entries, *others):
         reason, what = (WaitReason.ORDERS, "orders") if others else (WaitReason.ENTRY, "entries")
         message = f"for {what} of its strategy to end: {', '.join(map(str, orders))}"
@@ -78,7 +83,7 @@ def has_lapsed(wait: WaitBegan, now: datetime) -> bool:
 
 def is_over(wait: WaitBegan, obstacles: Obstacles) -> bool:
     """Whether what is waited for came. Something else may stand in the way by now."""
-    if wait.reason in WAITS_FOR_ORDERS:
+    if wait.reason in WAITS_FOR_ORDERS or wait.reason is WaitReason.LEG:
         return not obstacles.others
     if wait.reason is WaitReason.DOUBT:
         return not obstacles.doubts

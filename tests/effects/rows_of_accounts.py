@@ -72,6 +72,16 @@ async def _replaced(played: Stage) -> str:
     return "asked"
 
 
+async def turned(played: Stage) -> tuple[str, str | None, Decimal | None]:
+    """Status, reason and quantity of a sale of more than is held."""
+    await played.order("in")
+    await asyncio.sleep(5)
+    order = await played.order("turn", side="SELL", quantity=15)
+    await asyncio.sleep(5)
+    now = await played.now(order)
+    return now.status.value, now.reason, now.quantity
+
+
 async def _more_beside_a_replace(played: Stage) -> list[str]:
     order = await played.order(**LIMIT)
     await played.engine.replace.replace(order.order_id, quantity=Decimal(12))
@@ -201,6 +211,9 @@ CAPABILITIES = {
     ),
     "capabilities.usual_hours": Effect("extended", sends("hours", LIMIT, **can(usual_hours={"LIMIT": "extended"}))),
     "capabilities.contract_ids": Effect("", unusable({"trading_class": "SPY"}, **can(contract_ids=True))),
+    "capabilities.crosses_zero": Effect(
+        ("FILLED", None, Decimal(10)), staged(turned, **can(crosses_zero=False), risk={"allow_short_selling": True})
+    ),
     "capabilities.replaces": Effect("refused", staged(_replaced, **can(replaces=False))),
     "capabilities.notional": Effect("5", sends("quantity", {"notional": 2500}, **can(notional=False))),
     "capabilities.notional_for": Effect("5", sends("quantity", {"notional": 2500}, **can(notional_for=["CRYPTO"]))),

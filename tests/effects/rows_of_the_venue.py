@@ -17,6 +17,7 @@ from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
 from tests.effects.observing import BY_HAND, LIMIT, Effect, Observe, becomes, staged, takes, with_quotes
+from tests.effects.rows_of_accounts import can, turned
 from tests.effects.stage import Stage, Tables, a_signal, settings_in
 from tests.harness.worlds import RememberedLog
 
@@ -200,6 +201,15 @@ ROWS = {
     "venue.accounts.allows_short": Effect(
         BY_BROKER,
         ends_as({"accounts": [ACCOUNT | {"allows_short": False}]}, {"side": "SELL"}, risk={"allow_short_selling": True}),
+    ),
+    "venue.accounts.crosses_zero": Effect(
+        (*BY_BROKER, Decimal(15)),
+        staged(
+            turned,
+            {"accounts": [ACCOUNT | {"crosses_zero": False}]},
+            **can(crosses_zero=True),
+            risk={"allow_short_selling": True},
+        ),
     ),
     "venue.accounts.positions": Effect(["ARCA:SPY"], holds("name")),
     "venue.accounts.positions.quantity": Effect(["7"], holds("quantity")),

@@ -175,7 +175,7 @@ async def test_the_equity_that_the_settings_name_is_never_old(tmp_path: Path) ->
 
 async def test_targets_lead_from_wherever_it_stands(tmp_path: Path) -> None:
     async with a_scene(tmp_path, limits=SHORTS) as scene, scene.living() as engine:
-        for number, (target, expected) in enumerate([(10, 10), (4, 6), (4, None), (0, 4), (-5, 5), (3, None), (0, 5)]):
+        for number, (target, expected) in enumerate([(10, 10), (4, 6), (4, None), (0, 4), (-5, 5), (3, 8), (0, 3)]):
             order = await engine.execute.execute(a_signal(f"t{number}", quantity=None, side=None, target_quantity=target))
             await until(lambda: engine.is_quiet)
             assert order.quantity == (None if expected is None else D(expected)), target

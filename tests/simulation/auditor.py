@@ -109,12 +109,12 @@ class Auditor:
         self._follow_halts(item.event)
 
     def _look_whether_it_closes(self, order: LiveOrder) -> None:
-        """It and what its strategy has open on its side take no more than the strategy holds."""
+        """It and what its strategy has open on its side take no more than the strategy holds. What waits is sized again first."""
         key, side = holding_of(order), order.terms.side
         if order.terms.position_effect is not PositionEffect.CLOSE or key in self.disturbed or key[1] == FLATTEN:
             return
         ours = (each for each in self.orders.values() if holding_of(each) == key and each.terms.side is side)
-        open_ones = [each for each in ours if not each.is_finished]
+        open_ones = [each for each in ours if not (each.is_finished or each.is_waiting)]
         if any(each.quantity is None for each in open_ones):
             return
         could = sum(((each.quantity or 0) - each.filled_quantity for each in open_ones), Decimal(0))

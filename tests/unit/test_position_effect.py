@@ -51,10 +51,12 @@ def amount(
     instrument: Instrument = SPY,
     limits: RiskLimits = LONGS,
     equity: str | RiskRefusal | None = "10000",
+    crosses_zero: bool = True,
 ) -> Amount:
     signal = Signal(**{"signal_id": "s1", "symbol": instrument.symbol} | fields)
     of_account = D(equity) if isinstance(equity, str) else equity
-    return amount_of(signal, Basis(instrument, None if price is None else D(price), limits, False, has, of_account))
+    at = None if price is None else D(price)
+    return amount_of(signal, Basis(instrument, at, limits, False, has, of_account, crosses_zero=crosses_zero))
 
 
 def came_to(found: Amount) -> str:
@@ -68,7 +70,8 @@ def came_to(found: Amount) -> str:
     if found.problem is not None:
         return f"invalid_{found.problem.field}"
     size = f"{found.quantity:f}" if found.quantity is not None else f"{found.notional:f} of money"
-    return " ".join([found.side, size, *([found.effect] if found.effect is not None else [])]) + first
+    then = ", then the other side" if found.is_first_leg else ""
+    return " ".join([found.side, size, *([found.effect] if found.effect is not None else [])]) + first + then
 
 
 CLOSE, OPEN = {"position_effect": "CLOSE"}, {"position_effect": "OPEN"}
@@ -131,8 +134,6 @@ STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "re
         (BUY | CLOSE, standing(20), "close_would_add"),
         (SELL | {"role": "EXIT", "quantity": 5}, standing(-20), "close_would_add"),
         # what opens
-        (SELL | OPEN, standing(20), "reversal"),
-        (BUY | OPEN | {"quantity": 5}, standing(-20), "reversal"),
         (BUY | OPEN | {"percent": 5}, standing(), "BUY 5 OPEN"),
         (BUY | {"risk_percent": 1, "stop_loss": 90}, standing(), "BUY 10"),
         (BUY | {"risk_percent": 1, "stop_loss": 93}, standing(), "BUY 14"),
@@ -141,7 +142,6 @@ STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "re
         (SELL | OPEN | {"risk_percent": 1, "stop_loss": 107}, standing(), "SELL 14 OPEN"),
         (SELL | OPEN | {"risk_percent": 1, "stop_loss": 93}, standing(), "invalid_stop_loss"),
         (BUY | {"quantity": 7}, standing(-20), "BUY 7"),
-        (BUY | {"quantity": 27}, standing(-20), "BUY 27"),
         # targets
         ({"target_quantity": 15}, standing(), "BUY 15 OPEN"),
         ({"target_quantity": 15}, standing(10), "BUY 5 OPEN"),
@@ -154,8 +154,6 @@ STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "re
         ({"target_quantity": 0}, standing(), "at_target"),
         ({"target_quantity": -4}, standing(-10), "BUY 6 CLOSE"),
         ({"target_quantity": -14}, standing(-10), "SELL 4 OPEN"),
-        ({"target_quantity": -4}, standing(10), "reversal"),
-        ({"target_quantity": -4}, standing(0, ENTRY), "reversal"),
         ({"target_quantity": 20}, standing(10, EXIT), "BUY 10 OPEN, SELL 4 cancelled first"),
         ({"target_quantity": 8}, standing(10, ENTRY), "SELL 2 CLOSE, BUY 5 cancelled first"),
         ({"target_quantity": 10}, standing(10, ENTRY), "at_target, BUY 5 cancelled first"),
@@ -180,11 +178,49 @@ def test_what_a_signal_comes_to(fields: dict[str, Any], has: Standing, limits: R
     assert came_to(amount(fields, has, limits=limits)) == expected
 
 
+@pytest.mark.parametrize(
+    ("fields", "has", "refused", "whole", "in_legs"),
+    [
+        (SELL | OPEN, standing(20), "reversal", "SELL 30", "SELL 20 CLOSE"),
+        (BUY | OPEN | {"quantity": 5}, standing(-20), "reversal", "BUY 25", "BUY 20 CLOSE"),
+        (SELL | OPEN | {"percent": 5}, standing(20), "reversal", "SELL 25", "SELL 20 CLOSE"),
+        (SELL | OPEN | {"quantity": 5}, standing(20, EXIT), "reversal", "SELL 21", "SELL 16 CLOSE"),
+        (SELL | OPEN | {"quantity": 5}, standing(4, EXIT), "reversal", "reversal", "reversal"),
+        (SELL | {"quantity": 25}, standing(20), "SELL 25", "SELL 25", "SELL 20 CLOSE"),
+        (SELL | {"quantity": 20}, standing(20), "SELL 20", "SELL 20", "SELL 20"),
+        (SELL | {"quantity": 17}, standing(20, EXIT), "SELL 17", "SELL 17", "SELL 16 CLOSE"),
+        (SELL | {"quantity": 5}, standing(4, EXIT), "SELL 5", "SELL 5", "SELL 5"),
+        (BUY | {"quantity": 27}, standing(-20), "BUY 27", "BUY 27", "BUY 20 CLOSE"),
+        ({"target_quantity": -4}, standing(10), "reversal", "SELL 14", "SELL 10 CLOSE"),
+        ({"target_quantity": 4}, standing(-10), "reversal", "BUY 14", "BUY 10 CLOSE"),
+        ({"target_quantity": -4}, standing(10, EXIT), "reversal", "SELL 10", "SELL 6 CLOSE"),
+    ],
+)
+def test_a_reversal_goes_in_one_order_or_in_two(fields: Any, has: Standing, refused: str, whole: str, in_legs: str) -> None:
+    """Where shorting is allowed; else it is as it was."""
+    assert came_to(amount(fields, has)) == refused
+    assert came_to(amount(fields, has, limits=SHORTS)) == whole
+    then = ", then the other side" if in_legs.endswith("CLOSE") else ""
+    assert came_to(amount(fields, has, limits=SHORTS, crosses_zero=False)) == in_legs + then
+
+
+def test_a_reversal_has_resting_exits_and_entries_cancelled_first_and_is_in_legs_while_something_is_in_doubt() -> None:
+    sized = SELL | {"quantity": 25}
+    assert came_to(amount(sized, standing(20, STOP, ENTRY), limits=SHORTS)) == "SELL 25, SELL 20 and BUY 5 cancelled first"
+    assert came_to(amount({"target_quantity": -4}, standing(20, STOP), limits=SHORTS)) == "SELL 24, SELL 20 cancelled first"
+    assert came_to(amount({"target_quantity": -4}, standing(0, ENTRY), limits=SHORTS)) == "SELL 4 OPEN, BUY 5 cancelled first"
+    doubtful = standing(20, an_order(8, "SELL", "4", "in_doubt"))
+    assert came_to(amount(sized, doubtful, limits=SHORTS)) == "SELL 16 CLOSE, then the other side"
+    assert came_to(amount({"target_quantity": -4}, doubtful, limits=SHORTS)) == "SELL 16 CLOSE, then the other side"
+
+
 def test_a_sale_for_money_without_an_effect_is_of_what_is_held_unless_shorting_is_allowed() -> None:
     assert came_to(amount(SELL | {"notional": 550}, standing(20))) == "SELL 5"
     assert came_to(amount(SELL | {"notional": 5500}, standing(20))) == "SELL 20"
     assert came_to(amount(SELL | {"notional": 5500}, standing(20, EXIT))) == "SELL 16"
     assert came_to(amount(SELL | {"notional": 5500}, standing(20), limits=SHORTS)) == "SELL 55"
+    apart = amount(SELL | {"notional": 5500}, standing(20), limits=SHORTS, crosses_zero=False)
+    assert came_to(apart) == "SELL 20 CLOSE, then the other side"
 
 
 def test_every_part_of_a_coin_goes_and_what_is_below_a_lot_stays_and_is_said() -> None:

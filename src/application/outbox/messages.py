@@ -14,7 +14,8 @@ from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import OrderEvent
+from liveorder.domain.order.events import OrderEvent, Refused
+from liveorder.domain.reversal import INCOMPLETE
 
 
 class Confirmations:
@@ -80,8 +81,9 @@ class Notices:
         self._taken = []
 
 
+_ENDS = (NoticeEvent.REFUSED, NoticeEvent.REJECTED, NoticeEvent.CANCELLED)
 _MAY_BE = {NoticeEvent.FILL: {NoticeEvent.FILL, NoticeEvent.PARTIAL}} | {
-    end: {end, NoticeEvent.EXIT_REFUSED} for end in (NoticeEvent.REFUSED, NoticeEvent.REJECTED, NoticeEvent.CANCELLED)
+    end: {end, NoticeEvent.EXIT_REFUSED, NoticeEvent.REVERSAL_INCOMPLETE} for end in _ENDS
 }
 """The notice events that only the order's state can distinguish."""
 
@@ -104,7 +106,9 @@ def _event(fact: Event, order: LiveOrder | None) -> NoticeEvent | None:
         return fact.notice
     if fact.notice is NoticeEvent.FILL and not order.status.is_closed:
         return NoticeEvent.PARTIAL
-    is_end = fact.notice in (NoticeEvent.REFUSED, NoticeEvent.REJECTED, NoticeEvent.CANCELLED)
+    if isinstance(fact, Refused) and fact.code == INCOMPLETE:
+        return NoticeEvent.REVERSAL_INCOMPLETE
+    is_end = fact.notice in _ENDS
     return NoticeEvent.EXIT_REFUSED if is_end and order.is_refused_exit else fact.notice
 
 

@@ -31,6 +31,7 @@ from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.waits import Waits
+from liveorder.domain import reversal
 from liveorder.domain.claim import IdempotencyClaim, Recognition, recognition
 from liveorder.domain.errors import BrokerError, InvalidSymbolError, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.events import PERSON, Event
@@ -107,6 +108,8 @@ class Waited:
     reason: WaitReason
     counts_from: datetime | None
     """Its age counts from here."""
+    has_second_leg: bool = False
+    """Whether what is to open after it, where it closes and that opens the other side, is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,20 +208,22 @@ class ExecuteOrder:
         dead_letter: UUID | None = None,
         instrument: Instrument | None = None,
         shares: tuple[PositionShare, ...] = (),
+        follows: LiveOrder | None = None,
     ) -> LiveOrder:
         """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already; or
         PENDING, while it waits (`domain.waiting`).
 
         A signal that is known already gives the order that it became. `dead_letter` is the id that its message would have as one:
         where that stands, the message stays refused. `instrument`: what is meant, where that is known better than a signal can
-        name it. `shares`: whose its fills are, where it trades for several strategies. Raises `UnusableSignal` for one that cannot
+        name it. `shares`: whose its fills are, where it trades for several strategies. `follows`: the closing leg of the
+        reversal that it is the opening leg of: it waits until that is filled. Raises `UnusableSignal` for one that cannot
         become an order, and the errors of `OrderStore.append` when nothing could be stored: then nothing was sent.
         """
         recent = await self._recent.order_of(signal.signal_id, signal.account_id or self._orders.identity.default_account)
         if recent is not None:
             return same_order(await self._orders.get(recent), signal)
         with self._recent.being_claimed(signal.signal_id) as claimed, self._turns.taken(self._series(signal)) as turn:
-            order, is_new = await self._claimed(signal, turn, published_at, operator, dead_letter, instrument, shares)
+            order, is_new = await self._claimed(signal, turn, published_at, operator, dead_letter, instrument, shares, follows)
             claimed.set_result(order.intent)
         if not is_new:
             return order
@@ -273,6 +278,7 @@ class ExecuteOrder:
         dead_letter: UUID | None,
         instrument: Instrument | None,
         shares: tuple[PositionShare, ...],
+        follows: LiveOrder | None,
     ) -> tuple[LiveOrder, bool]:
         """The order that this signal became, durable; and whether it became it just now."""
         store, known_by = self._orders.identity, self._recognition(signal)
@@ -283,9 +289,9 @@ class ExecuteOrder:
             gateway = self.gateway_for(signal)
             is_urgent = operator is not None and signal.effect is PositionEffect.CLOSE
             gathered = await self.gathered(signal, gateway, published_at, instrument, shares, is_urgent=is_urgent)
-            if operator is None:  # a person closes what is held, whatever is under way
+            if operator is None and follows is None:  # a person closes what is held, whatever is under way
                 await turn.comes()
-            sized = await self.sized(gathered)
+            sized = await self.sized(gathered) if follows is None else gathered.sized(Standing(signal.strategy_name))
         except UnusableSignal:
             if known := await self._known(signal, await self._orders.claims(known_by)):
                 return known, False
@@ -294,6 +300,9 @@ class ExecuteOrder:
         claim = Claiming(claim_of(sized.intent, store.keys), known_by, dead_letter)
         is_suspect = self._halts.now.may_have_forgotten(gateway.account_id, signal.timestamp, self._clock.now())
         try:
+            if follows is not None:
+                second = [*reversal.begun(sized.intent, follows, signal)]
+                return await self._orders.record(None, second, cause, order_id=sized.intent.order_id, claim=claim), True
             return await self._first_commit(gathered, sized, claim, cause, turn, is_suspect=is_suspect), True
         except SignalAlreadyKnown as error:
             known = await self._known(signal, error.claims)
@@ -368,6 +377,7 @@ class ExecuteOrder:
             account.day_limit_timeout_seconds,
             may_cancel=not (shares or self._terms.is_shadow),
             has_waited=waited is not None,
+            is_second_leg=reversal.is_second_leg(signal.signal_id),
         )
         equity = await self._equity(gateway, instrument) if signal.needs_equity else None
         return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, shares, waited)
@@ -384,7 +394,8 @@ class ExecuteOrder:
 
     def _standing(self, gateway: Gateway, signal: Signal, instrument: Instrument, without: UUID | None = None) -> Standing:
         """What its strategy has of the instrument, where that says what the signal amounts to."""
-        if not depends_on_holdings(signal):
+        limits = gateway.terms.sizing_limits(signal.strategy_name, instrument)
+        if not depends_on_holdings(signal, may_be_short=limits.allow_short_selling):
             return Standing(signal.strategy_name)
         standing = self._risk.standing(gateway.account_id, signal.strategy_name, instrument, without)
         if not may_close(signal, standing) or (units := self._positions.latest(gateway.account_id, instrument.key)) is None:
@@ -519,11 +530,13 @@ class ExecuteOrder:
         """What it has to wait for; None where it is judged now. One that waited for orders waits for no later entry."""
         gateway, signal, waited = gathered.gateway, gathered.signal, gathered.waited
         waited_for_orders = waited is not None and waited.reason in WAITS_FOR_ORDERS
-        entries = () if gathered.shares or waited_for_orders else _entries_met(signal, sized)
+        entries = () if gathered.shares or waited_for_orders or sized.is_first_leg else _entries_met(signal, sized)
         is_away = self._halts.now.is_waiting_for_broker(gateway.account_id)
-        if not (entries or sized.in_the_way or sized.in_doubt or is_away or signal.hours is SignalHours.NEXT_OPEN):
+        needs_leg = sized.is_first_leg and not (waited is not None and waited.has_second_leg)
+        is_in_the_way = bool(entries or sized.in_the_way or sized.in_doubt or needs_leg)
+        if not (is_in_the_way or is_away or signal.hours is SignalHours.NEXT_OPEN):
             return None
-        return self._waits.wait_of(gateway, signal, sized, entries, is_operators=is_operators)
+        return self._waits.wait_of(gateway, signal, sized, entries, needs_leg=needs_leg, is_operators=is_operators)
 
     async def _judged(
         self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False, without: UUID | None = None

@@ -7,8 +7,9 @@ cancelled here, as often as it takes: that too follows from its events.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -22,9 +23,11 @@ from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.application.trading.execute_order import ExecuteOrder, Waited
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.waits import Waits
+from liveorder.domain import reversal
 from liveorder.domain.errors import LiveOrderError, TradingIsHalted
+from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import WAITS_FOR_ORDERS, CancelReason, OrderRequested, WaitBegan, WaitEnded, WaitReason
+from liveorder.domain.order.events import WAITS_FOR_ORDERS, CancelReason, OrderRequested, Refused, WaitBegan, WaitEnded, WaitReason
 from liveorder.domain.own_exits import left_unguarded
 from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal
@@ -116,17 +119,31 @@ class WaitingOrders:
         wait, gateway = order.wait, self._gateways[order.intent.account_id]
         assert wait is not None
         signal = Signal.parse(wait.signal).meaning(order.terms.position_effect)
+        if wait.reason is WaitReason.LEG:
+            follows = reversal.after_first_leg(signal, await self._orders.get(wait.orders[0]))
+            if follows.signal is None:
+                await self._end_leg(order, follows.refused)
+                return
+            signal = follows.signal
         known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
         counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
         waited = Waited(order.intent, wait.reason, counts_from)
         made_way = [await self._orders.get(each) for each in wait.orders] if wait.reason is WaitReason.ORDERS else []
         gathered = await execute.gathered(signal, gateway, *known, waited=waited)
+        sized = await execute.sized(gathered)
+        if sized.is_first_leg:  # durable before this one leaves, so that no crash comes between
+            operator = f"order {order.order_id}" if order.is_persons else None
+            second = reversal.second_leg_of(signal)
+            await execute.execute(second, published_at=known[0], operator=operator, instrument=known[1], follows=order)
+            gathered = replace(gathered, waited=replace(waited, has_second_leg=True))
         async with self._orders.hold(order.order_id) as held:
             if held.wait != wait or not held.is_waiting:
                 return
             cause, is_operators = Cause(correlation_id=signal.signal_id), held.is_persons
             decision = await execute.decided(gathered, await execute.sized(gathered), is_operators=is_operators)
             verdict = decision.verdict
+            if isinstance(verdict, Refused) and reversal.is_second_leg(signal.signal_id):
+                verdict = reversal.refused_second(verdict)
             if isinstance(verdict, WaitBegan):
                 again = verdict.but(orders=(*wait.orders, *verdict.orders))
                 await self._orders.record(held, [WaitEnded(terms=decision.intent.terms), again], cause)
@@ -167,5 +184,17 @@ class WaitingOrders:
     async def _end(self, order: LiveOrder) -> None:
         async with self._orders.hold(order.order_id) as held:
             if held.wait is not None and held.is_waiting and has_lapsed(held.wait, self._clock.now()):
-                ended = requests.cancel_unsent(held, CancelReason.STALE, f"it waited {held.wait.message}, in vain")
+                why = f"it waited {held.wait.message}, in vain"
+                ended: Sequence[Event] = requests.cancel_unsent(held, CancelReason.STALE, why)
+                if reversal.is_second_leg(held.intent.signal_id):
+                    ended = [reversal.incomplete(why)]
                 await self._orders.record(held, ended, Cause(correlation_id=held.intent.signal_id))
+
+    async def _end_leg(self, order: LiveOrder, refused: Refused | None) -> None:
+        """The opening leg of a reversal is not sent; without a refusal nothing is left for it to do."""
+        async with self._orders.hold(order.order_id) as held:
+            if held.wait == order.wait and held.is_waiting:
+                ended = requests.cancel_unsent(held, CancelReason.MADE_WAY, "its first leg did all of it")
+                await self._orders.record(
+                    held, ended if refused is None else [refused], Cause(correlation_id=held.intent.signal_id)
+                )

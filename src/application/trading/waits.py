@@ -39,12 +39,24 @@ class Waits:
         self._calendar, self._clock, self._is_shadow = calendar, clock, is_shadow
 
     def wait_of(
-        self, gateway: Gateway, signal: Signal, sized: SizedIntent, entries: tuple[UUID, ...], *, is_operators: bool
+        self,
+        gateway: Gateway,
+        signal: Signal,
+        sized: SizedIntent,
+        entries: tuple[UUID, ...],
+        *,
+        needs_leg: bool,
+        is_operators: bool,
     ) -> WaitBegan | None:
-        """What a signal has to wait for; None where it is judged now, or could not be sent whatever came."""
+        """What a signal has to wait for; None where it is judged now, or could not be sent whatever came.
+
+        `needs_leg`: the opening leg of its reversal is not stored yet.
+        """
         intent = sized.intent
         obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)
-        obstacles = obstacles._replace(entries=entries, others=_ids(sized.in_the_way), doubts=_ids(sized.in_doubt))
+        obstacles = obstacles._replace(
+            entries=entries, needs_leg=needs_leg, others=_ids(sized.in_the_way), doubts=_ids(sized.in_doubt)
+        )
         _, limits = gateway.terms.limits_in(intent.instrument.currency)
         wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
         if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):

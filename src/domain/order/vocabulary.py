@@ -36,6 +36,8 @@ class WaitReason(StrEnum):
     """That the entries which it meets, open or in doubt, have ended."""
     ORDERS = "ORDERS"
     """That orders of its strategy which are in the way have ended, exits among them."""
+    LEG = "LEG"
+    """That the order which closes is wholly filled, of one that is to open the other side after it."""
     DOUBT = "DOUBT"
     """That it is known what became of orders of its strategy."""
     CONNECTION = "CONNECTION"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import WaitReason
 from liveorder.domain.order.shares import left_to_get, shared_out
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.exposure import dearest, with_trail, worst_price
@@ -29,6 +30,8 @@ class OpenExposure(NamedTuple):
     rests: bool = False
     """See `LiveOrder.rests`."""
     is_waiting: bool = False
+    is_leg: bool = False
+    """It waits for the order that closes, to open the other side after it."""
     waits_with: Decimal | None = None
     """Of an exit that waits: the units that it was for when it came. It takes none before it is sized again. None: it is none."""
 
@@ -44,7 +47,7 @@ class OpenExposure(NamedTuple):
 def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replace: bool) -> OpenExposure | None:
     """The worst that the order could do yet, requests without an outcome included; None when it is over.
 
-    An exit that waits could do nothing yet: it is sized again when its wait is over, by what is open then.
+    An exit that waits, and the opening leg of a reversal, could do nothing yet: each is sized again when its wait is over.
     A cash order that has not learned its quantity counts its remaining money, and the units that those come to.
     """
     if order.is_finished:
@@ -57,8 +60,10 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         value = max((order.terms.notional or ZERO) - _spent(order), ZERO)
         units = abs(value / (price * order.intent.instrument.multiplier)) if price else ZERO
     intent, waits_with = order.intent, None
-    if order.is_waiting and order.terms.position_effect is PositionEffect.CLOSE:
-        units, value, waits_with = ZERO, ZERO, order.quantity or ZERO
+    is_leg = order.wait is not None and order.wait.reason is WaitReason.LEG
+    if order.is_waiting and (is_leg or order.terms.position_effect is PositionEffect.CLOSE):
+        waits_with = None if is_leg else order.quantity or ZERO
+        units, value = ZERO, ZERO
     exposure = OpenExposure(
         intent.order_id,
         intent.instrument.key,
@@ -70,6 +75,7 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         terms=intent.terms,
         rests=order.rests,
         is_waiting=order.is_waiting,
+        is_leg=is_leg,
         waits_with=waits_with,
     )
     return exposure._replace(shares=_shares(order, units)) if intent.shares else exposure

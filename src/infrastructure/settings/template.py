@@ -71,7 +71,7 @@ _DOORS = """
 # [notifiers.events]            # on, silent or off; events not named here: alerts are on, others off
 # fill = "on"                   # and partial, rejected, refused, cancelled
 # doubt = "on"                  # an alert, as are exit_refused, position_unconfirmed, corrected,
-#                               # halt, dead_letter, unmatched, unguarded
+#                               # halt, dead_letter, unmatched, unguarded, reversal_incomplete
 """
 
 _SPECIAL_SESSIONS = """

@@ -38,6 +38,8 @@ class Admission:
             self._check_cash(account, listing, quantity, price, now)
         if placed.side is Side.SELL and not account.terms.allows_short:
             self._check_held(account, placed, quantity)
+        if not account.terms.crosses_zero:
+            _check_zero(account.held(placed.instrument), placed.side, quantity)
         return quantity
 
     def admit_change(self, order: VenueOrder, terms: ReplacedTerms) -> None:
@@ -78,6 +80,11 @@ class Admission:
         if quantity > held - selling:
             message = f"sells {quantity} of {held} held, {selling} being sold already"
             raise VenueRefusal(RefusalCode.INSUFFICIENT_BALANCE, message)
+
+
+def _check_zero(held: Decimal, side: Side, quantity: Decimal) -> None:
+    if side.signed(held) < 0 and quantity > abs(held):
+        raise VenueRefusal(RefusalCode.INSUFFICIENT_BALANCE, f"{quantity} is more than the {abs(held)} held: close it first")
 
 
 def _refuse(message: str) -> None:

@@ -20,5 +20,6 @@ def capabilities_of(settings: VenueSettings) -> BrokerCapabilities:
         lookup_lag_seconds=keys.lookup_lag_seconds,
         position_lag_seconds=settings.positions_lag_seconds,
         trusts_absence=keys.support is not KeySupport.NONE,
+        crosses_zero=all(account.crosses_zero for account in settings.accounts),
         fees_in_kind={AssetClass.CRYPTO: settings.commission.in_kind} if settings.commission.in_kind else {},
     )

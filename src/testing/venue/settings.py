@@ -76,6 +76,8 @@ class VenueAccount(_Settings):
     is_limited: bool = False
     """Whether a buy that exceeds the cash in `currency` is refused. Cash in other currencies is not checked."""
     allows_short: bool = True
+    crosses_zero: bool = True
+    """Whether one order may close a position and open the other side with what is left of it."""
     positions: dict[str, OpeningPosition] = {}
     """Keyed by instrument key, such as ``NASDAQ:AAPL``."""
 

@@ -18,6 +18,7 @@ from liveorder.domain.identifiers import stream_id
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
+from liveorder.domain.reversal import incomplete
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.domain.values import OrderRole, PositionEffect
 from tests.builders import ACKNOWLEDGED, REFUSED, REJECTED, SENT, bust, cancelled, fill, seconds, submission
@@ -224,8 +225,8 @@ def test_a_step_that_goes_as_it_should_makes_no_notice() -> None:
 
 
 def test_every_notice_that_people_may_want_is_that_of_an_event() -> None:
-    """A part of a fill is told from a whole one by its order, and so is an exit that is refused."""
-    told_by_the_order = {NoticeEvent.PARTIAL, NoticeEvent.EXIT_REFUSED}
+    """A part of a fill is told from a whole one by its order, and so is an exit that is refused; a second leg's end by its code."""
+    told_by_the_order = {NoticeEvent.PARTIAL, NoticeEvent.EXIT_REFUSED, NoticeEvent.REVERSAL_INCOMPLETE}
     assert {kind.notice for kind in domain_events()} == {*NoticeEvent, None} - told_by_the_order
 
 
@@ -252,6 +253,13 @@ async def test_a_refused_exit_is_an_alert(log: MemoryLog, wall: Wall, refusal: t
     lines = RememberedLog()
     OrderLog(lines)(None, LiveOrder.replay(log.events[-len(refusal) - 1 :]), log.events[-1:])
     assert [category for category, _ in lines.lines] == ["WARNING"]
+
+
+async def test_a_reversal_whose_second_leg_is_not_sent_is_an_alert(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Notices(wall, ALERTS))
+    log.add(1, requested(1).with_terms(position_effect=PositionEffect.OPEN), incomplete("order 7 is CANCELLED"))
+    await outbox.flush()
+    assert [(each.event, each.category) for each in wall.told] == [(NoticeEvent.REVERSAL_INCOMPLETE, "WARNING")]
 
 
 @pytest.mark.parametrize("end", [(ev.Cancelled(reason=ev.CancelReason.REQUESTED),), (SENT, ACKNOWLEDGED, NOT_SENT)])

@@ -21,6 +21,7 @@ CAPABILITIES = BrokerCapabilities(
     usual_times_in_force={AssetClass.CRYPTO: {OrderType.MARKET: TimeInForce.IOC}},
     hours=frozenset(TradingHours),
     contract_ids=True,
+    crosses_zero=True,
     replaces=True,
     notional=True,
     notional_for=frozenset({AssetClass.CRYPTO}),

@@ -41,6 +41,7 @@ from liveorder.infrastructure.settings.sections import Kite
 
 CAPABILITIES = BrokerCapabilities(
     key_support=KeySupport.SEARCHABLE,
+    crosses_zero=True,
     lookup_lag_seconds=5.0,
     position_lag_seconds=1.0,
     delivery_bound_seconds=60.0,

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 SIMULATED_CAPABILITIES = BrokerCapabilities(
     key_support=KeySupport.UNIQUE,
+    crosses_zero=True,
     key_memory_seconds=10 * 365 * 86400.0,
     lookup_lag_seconds=0.0,
     position_lag_seconds=0.0,
