@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from liveorder.application.engine.engine import Engine
@@ -16,8 +17,10 @@ from liveorder.application.ports.broker import Prepared
 from liveorder.application.ports.order_store import LedgerEntry
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import Refused
+from liveorder.domain.order.events import Refused, WaitReason
 from liveorder.domain.position_figure import LastFill
+from liveorder.domain.reversal import Follows, after_first_leg
+from liveorder.domain.signal import Signal
 from liveorder.domain.values import ZERO
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 
@@ -114,3 +117,21 @@ def forgets_what_waits(engine: Engine) -> None:
         return order.intent.session_id == engine.terms.execution.session_id and bool(is_over(order))
 
     waits.is_over = of_this_life
+
+
+def opens_before_it_has_closed(engine: Engine) -> None:
+    """The second leg of a reversal waits for nothing, and is taken for an order like any other."""
+    waits: Any = engine.execute._waits
+    waiting: Any = engine._rooms.trading.waiting
+    is_over = waits.is_over
+
+    def at_once(order: LiveOrder) -> bool:
+        is_leg = order.wait is not None and order.wait.reason is WaitReason.LEG
+        return is_leg or bool(is_over(order))
+
+    def follows(signal: Signal, first: LiveOrder) -> Follows:
+        if signal.quantity is None or first.quantity is None:
+            return after_first_leg(signal, first)
+        return Follows(signal.model_copy(update={"quantity": max(signal.quantity - first.quantity, Decimal(1))}))
+
+    waits.is_over, waiting._what_follows = at_once, follows

@@ -17,6 +17,7 @@ from eventsourcing.persistence import Notification
 from liveorder.application.recording import domain_events
 from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.domain.events import Event, RecordedEvent
+from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
 from liveorder.domain.order.shares import OwnExecution, own_executions
@@ -35,6 +36,8 @@ _REQUESTS = (ev.SubmissionStarted, ev.CancelRequested, ev.ReplaceRequested)
 
 _DISTURBING = (ev.FillBusted, ev.FillCorrected, ev.FillInferred, ev.Restated)
 
+OPENS = ":opens"
+"""With this behind it the id of a reversal's signal is that of its second leg."""
 Holding: TypeAlias = tuple[str, str, str]
 """Account, strategy and instrument."""
 
@@ -74,6 +77,8 @@ class Auditor:
         """Of each order's first attempt."""
         self._sent: Counter[str] = Counter()
         self.beyond_zero: list[str] = []
+        self.legs: list[str] = []
+        """Of reversals: what was sent too early, or for too much."""
         """Submissions of orders that say CLOSE, and could have gone beyond zero by what was stored when they began."""
         self.disturbed: set[Holding] = set()
         """Whose fills or orders the venue changed by itself."""
@@ -106,7 +111,22 @@ class Auditor:
         if isinstance(item.event, ev.SubmissionStarted):
             self._first_bytes.setdefault(item.stream_id, item.event.payload)
             self._look_whether_it_closes(self.orders[item.stream_id])
+            self._look_whether_its_first_leg_closed(self.orders[item.stream_id])
         self._follow_halts(item.event)
+
+    def _look_whether_its_first_leg_closed(self, order: LiveOrder) -> None:
+        """What opens the other side leaves when the order before it has closed all that it was to close."""
+        name, account_id = order.intent.signal_id, order.intent.account_id
+        first_name = name.removesuffix(OPENS)
+        if first_name == name or order.starts > 1 or holding_of(order) in self.disturbed:
+            return
+        named = (each for each in self.orders.values() if each.intent.account_id == account_id)
+        first = next(each for each in named if each.intent.signal_id == first_name)
+        asked, closed = first.terms.asked_quantity, first.filled_quantity
+        if first.terms.position_effect is not PositionEffect.CLOSE or first.status is not OrderStatus.FILLED:
+            self.legs.append(f"{name} is sent while {first_name} is {first.status}")
+        elif asked is not None and order.quantity not in (asked, asked - closed):
+            self.legs.append(f"{name} is for {order.quantity}, though {asked} were asked for and {closed} are closed")
 
     def _look_whether_it_closes(self, order: LiveOrder) -> None:
         """It and what its strategy has open on its side take no more than the strategy holds. What waits is sized again first."""

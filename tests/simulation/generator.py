@@ -34,6 +34,8 @@ HASTE_SECONDS = 0.5
 """A call may take so long where the store is slow all along: three of them are over before faults cease."""
 MAY_BE_SHORT = 0.7
 """In so many histories."""
+CROSSES_ZERO = 0.4
+"""In so many histories one order may close a position and open the other side."""
 OF_EXITS = 0.5
 """So many histories at random begin with an order that is likely to fill, and many that are to close what it opens."""
 TARGETED, MASS_ENDINGS, SLOW, BEFORE_THE_OPEN = 0.25, 0.05, 0.05, 0.1
@@ -106,6 +108,9 @@ def generate(seed: int) -> s.Scenario:
     key_class = chance.choice(sorted(KEY_CLASSES))
     accounts = ("SIM", "OTHER") if chance.random() < 0.2 else ("SIM",)
     venue = _venue(chance, seed, key_class, accounts)
+    if aims.random() >= CROSSES_ZERO:
+        apart = tuple(each.model_copy(update={"crosses_zero": False}) for each in venue.accounts)
+        venue = venue.model_copy(update={"accounts": apart})
     capabilities = replace(
         capabilities_of(venue),
         delivery_bound_seconds=DELIVERY_BOUND_SECONDS,
@@ -286,7 +291,7 @@ def _deliveries(chance: ScenarioRandom, signals: Sequence[dict[str, Any]]) -> It
 
 
 def _exits(aims: random.Random, signals: Sequence[dict[str, Any]], moments: Sequence[float]) -> Iterator[s.Step]:
-    """What closes, turns to a target or sells all of what an entry opened, some at once with it and some twice."""
+    """What closes or turns round what an entry opened, or leads it to a target, some at once with it and some twice."""
     for number, (entry, moment) in enumerate(zip(signals, moments, strict=False)):
         while aims.random() < (0.8 if entry["signal_id"] == "opens" else 0.3):
             at = _within(moment + aims.choice((0.2, 4.0, 7.0, 10.0)) * aims.uniform(0.6, 1.0))
@@ -294,7 +299,9 @@ def _exits(aims: random.Random, signals: Sequence[dict[str, Any]], moments: Sequ
                 yield s.Commanded(at, "close", None, (("symbol", entry["symbol"]),))
                 continue
             named = {name: entry[name] for name in ("account_id", "symbol", "strategy_name")}
-            back = {"side": "SELL" if entry["side"] == "BUY" else "BUY"}
+            is_long, price = entry["side"] == "BUY", Decimal(PRICES[entry["symbol"]])
+            back, way = {"side": "SELL" if is_long else "BUY"}, 1 if is_long else -1
+            worse, better = str(price * (1 - way * Decimal("0.1"))), str(price * (1 + way * Decimal("0.05")))
             aim = aims.choice(
                 (
                     back,
@@ -303,7 +310,12 @@ def _exits(aims: random.Random, signals: Sequence[dict[str, Any]], moments: Sequ
                     {"position_effect": "CLOSE", "percent": aims.choice((30, 50, 100))},
                     back | {"position_effect": "CLOSE", "quantity": aims.choice((1, 4, 20))},
                     back | {"position_effect": "CLOSE", "order_type": "LIMIT", "limit_price": PRICES[entry["symbol"]]},
-                    {"target_quantity": aims.choice((0, 0, 2, 5))},
+                    back | {"role": "EXIT", "order_type": "STOP", "stop_price": worse, "quantity": aims.choice((4, 10))},
+                    back | {"role": "EXIT", "order_type": "LIMIT", "limit_price": better, "quantity": aims.choice((4, 10))},
+                    {"target_quantity": way * aims.choice((0, 0, 2, 5, 14))},
+                    {"target_quantity": way * aims.choice((-3, -12, 5, 14))},
+                    back | {"quantity": aims.choice((13, 15, 25))},
+                    back | {"position_effect": "OPEN", "quantity": aims.choice((2, 6))},
                 )
             )
             name = f"x{number}-{aims.getrandbits(16)}"

@@ -207,6 +207,7 @@ def _beyond_zero(environment: Environment) -> Iterator[Violation]:
     """What says CLOSE never could go there; and nobody is short where that is not allowed, but for what the venue changed."""
     auditor = environment.auditor
     yield from (Violation("beyond zero", text) for text in auditor.beyond_zero)
+    yield from (Violation("a leg too early", text) for text in auditor.legs)
     if environment.scenario.may_be_short:
         return
     for key in {holding_of(order) for order in auditor.orders.values()} - auditor.disturbed:

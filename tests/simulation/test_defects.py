@@ -22,6 +22,7 @@ from tests.harness.defects import (
     books_what_sales_bring_as_paid,
     forgets_what_is_closing,
     forgets_what_waits,
+    opens_before_it_has_closed,
     prepares_each_attempt,
     sends_after_the_deadline,
 )
@@ -120,6 +121,16 @@ def _closes_twice(scenario: Scenario) -> bool:
     return len(exits) > 2 and any('"opens"' in step.text for _, step in scenario.steps if isinstance(step, Delivered))
 
 
+def _turns_in_two_legs(scenario: Scenario) -> bool:
+    is_apart = scenario.may_be_short and not scenario.capabilities.crosses_zero
+    sized = [step for _, step in scenario.steps if isinstance(step, Delivered) and _is_to_turn(step.text)]
+    return is_apart and bool(sized) and any('"opens"' in step.text for _, step in scenario.steps if isinstance(step, Delivered))
+
+
+def _is_to_turn(text: str) -> bool:
+    return '"x0-' in text and any(f'"quantity": {units}}}' in text for units in (13, 15, 25))
+
+
 def _restarts_before_the_open(scenario: Scenario) -> bool:
     opens_after, is_patient = scenario.opens_after or 0.0, scenario.max_signal_age_seconds is None
     return is_patient and any(isinstance(step, Killed | Stopped) and 2.0 < step.at < opens_after for _, step in scenario.steps)
@@ -146,6 +157,9 @@ DEFECTS = {
     ),
     "a sign error in the risk ledger": Exposed(Defect(engine=books_what_sales_bring_as_paid), {"two books"}),
     "what is closing is forgotten": Exposed(Defect(engine=forgets_what_is_closing), {"beyond zero"}, is_suspect=_closes_twice),
+    "the second leg of a reversal leaves before the first has closed": Exposed(
+        Defect(engine=opens_before_it_has_closed), {"a leg too early"}, is_suspect=_turns_in_two_legs
+    ),
     "an order that waited is forgotten by the next life": Exposed(
         Defect(engine=forgets_what_waits), {"does not settle"}, is_suspect=_restarts_before_the_open
     ),

@@ -120,7 +120,7 @@ class WaitingOrders:
         assert wait is not None
         signal = Signal.parse(wait.signal).meaning(order.terms.position_effect)
         if wait.reason is WaitReason.LEG:
-            follows = reversal.after_first_leg(signal, await self._orders.get(wait.orders[0]))
+            follows = self._what_follows(signal, await self._orders.get(wait.orders[0]))
             if follows.signal is None:
                 await self._end_leg(order, follows.refused)
                 return
@@ -159,6 +159,9 @@ class WaitingOrders:
                 after = await self._orders.record(held, [*ended, refused], cause)
         if after.is_approved and not after.status.is_closed:
             await self._submit.drive(after, is_started=after.submission_is_open)
+
+    def _what_follows(self, signal: Signal, first: LiveOrder) -> reversal.Follows:
+        return reversal.after_first_leg(signal, first)
 
     def _to_cancel(self, order: LiveOrder) -> list[UUID]:
         """Of the orders that it waits for, those of which a cancel is due now."""
