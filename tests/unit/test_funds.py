@@ -196,6 +196,17 @@ def test_a_cover_takes_nothing_as_long_as_it_rests_and_as_it_fills() -> None:
     assert money.left() == 10_000
 
 
+def test_a_cover_with_nothing_left_takes_nothing_while_a_request_of_it_has_no_outcome() -> None:
+    money = Money()
+    held(money, -100)
+    cover = money.track(money.track(a_cover(), SENT), ACKNOWLEDGED)
+    asked = ev.CancelRequested(request_id=f"{KEY}-c1", reason=ev.CancelReason.REQUESTED)
+    cover = money.track(money.track(cover, asked), fill("e1", 100, 12))
+    assert cover.status.is_closed
+    assert not cover.is_finished
+    assert money.left() == 10_000
+
+
 def test_a_resting_cover_takes_its_value_once_the_position_is_read_anew_as_flat() -> None:
     """The log had more to say of it than was kept: no step of the order tells that."""
     money = Money()

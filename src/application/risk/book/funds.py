@@ -92,7 +92,7 @@ class _Purchase:
 
     def _could_spend(self, covered: Decimal) -> Decimal:
         """Money, at the worst: for the units that do not buy back."""
-        if self.worst is None or not covered:
+        if self.worst is None or not covered or not self.worst.quantity:  # what covers is divided anew a little later
             return ZERO if self.worst is None else self.worst.value
         return share_of(self.worst.value, max(EXACT.subtract(self.worst.quantity, covered), ZERO), self.worst.quantity)
 
