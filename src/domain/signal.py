@@ -83,7 +83,9 @@ class Signal(BaseModel):
     """May be absent where the signal says CLOSE or names a target: then it is as that takes."""
     order_type: OrderType = OrderType.MARKET
     position_effect: PositionEffect | None = None
-    """`CLOSE`: takes off what its strategy holds, never beyond zero. `OPEN`: opens or enlarges it. None: as side and role say."""
+    """`CLOSE`: takes off what its strategy holds, never beyond zero, and has resting exits cancelled that are in its way. `OPEN`:
+    opens or enlarges it; on the other side of what is held it is a reversal, in one order or two. None: as side and role say.
+    """
     quantity: Positive | None = None
     """Units. One size at most can be given; without any, all that is held on the other side, else the setting `position_size`."""
     notional: Positive | None = None
@@ -93,7 +95,9 @@ class Signal(BaseModel):
     risk_percent: PercentOfAll | None = None
     """So many units that the way from the entry to `stop_loss` loses this part of the account's equity."""
     target_quantity: Number | None = None
-    """Signed units that its strategy shall hold, what is on order included; the order is the difference."""
+    """Signed units that its strategy shall hold, what is on order included; the order is the difference. What leads away from it is
+    cancelled first.
+    """
     target_percent: SignedPercent | None = None
     """The same as a part of the account's equity; negative is short."""
     limit_price: Number | None = None
