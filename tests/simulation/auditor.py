@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
@@ -17,38 +15,17 @@ from eventsourcing.persistence import Notification
 from liveorder.application.recording import domain_events
 from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.domain.events import Event, RecordedEvent
-from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
-from liveorder.domain.order.shares import OwnExecution, own_executions
-from liveorder.domain.position_adjustment import PositionEvent
-from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.trading_halt import TradingHalted, TradingResumed, halting_scopes
-from liveorder.domain.values import PositionEffect
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
+from tests.harness.holdings_by_log import HoldingsByLog
 from tests.simulation.trace import Trace
 
 MAPPER = DomainEventMapper(domain_events())
 _NEW = """SELECT rowid, originator_id, originator_version, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid"""
 _REQUESTS = (ev.SubmissionStarted, ev.CancelRequested, ev.ReplaceRequested)
-
-
-_DISTURBING = (ev.FillBusted, ev.FillCorrected, ev.FillInferred, ev.Restated)
-
-OPENS = ":opens"
-"""With this behind it the id of a reversal's signal is that of its second leg."""
-Holding: TypeAlias = tuple[str, str, str]
-"""Account, strategy and instrument."""
-
-
-def holding_of(order: LiveOrder) -> Holding:
-    return order.intent.account_id, order.intent.strategy_name, order.intent.instrument.key
-
-
-def _whose(order: LiveOrder) -> Iterator[OwnExecution]:
-    intent, counted = order.intent, [*order.executions.effective()]
-    return own_executions(intent.strategy_name, intent.shares, order.executions, counted, intent.instrument.lot_size)
 
 
 @dataclass(frozen=True)
@@ -68,22 +45,14 @@ class Auditor:
         self._call_timeout = call_timeout
         self._connection = sqlite3.connect(uri_of(path), uri=True, isolation_level=None)
         self._trace, self.position = trace, 0
-        self.orders: dict[UUID, LiveOrder] = {}
-        self.by_key: dict[str, UUID] = {}
+        self.holdings = HoldingsByLog()
+        self.orders, self.by_key = self.holdings.orders, self.holdings.by_key
         self.halted_since: dict[str, int] = {}
         """Scopes that stand halted, and the moment of the trace when they came to."""
         self._requested: dict[str, _Request] = {}
         self._first_bytes: dict[UUID, str] = {}
         """Of each order's first attempt."""
         self._sent: Counter[str] = Counter()
-        self.beyond_zero: list[str] = []
-        self.legs: list[str] = []
-        """Of reversals: what was sent too early, or for too much."""
-        """Submissions of orders that say CLOSE, and could have gone beyond zero by what was stored when they began."""
-        self.disturbed: set[Holding] = set()
-        """Whose fills or orders the venue changed by itself."""
-        self._moved: defaultdict[Holding, Decimal] = defaultdict(Decimal)
-        """Signed units, by what came and went without an order."""
 
     def close(self) -> None:
         self._connection.close()
@@ -95,62 +64,13 @@ class Auditor:
             self._take_in(MAPPER.to_domain_event(Notification(UUID(stream_id), version, topic, state, id=position)), state)
 
     def _take_in(self, item: RecordedEvent, state: bytes) -> None:
-        if isinstance(item.event, ev.OrderRequested):
-            self.orders[item.stream_id] = LiveOrder.replay([item])
-            self.by_key[item.event.client_order_id] = item.stream_id
-        elif item.stream_id in self.orders:
-            self.orders[item.stream_id] = self.orders[item.stream_id].apply([item])
+        self.holdings.take_in(item)
         self._trace.note("store", f"{self._name(item)} {item.event.sentence()}", state)
         if isinstance(item.event, _REQUESTS):
             self._requested[item.event.request_id] = _Request(item.event.payload, self._trace.moment, item.event.deadline)
-        if isinstance(item.event, PositionEvent):
-            for change in item.event.changes():
-                self._moved[change.account_id, change.strategy_name, change.instrument.key] += change.quantity
-        if isinstance(item.event, _DISTURBING):
-            self.disturbed.add(holding_of(self.orders[item.stream_id]))
         if isinstance(item.event, ev.SubmissionStarted):
             self._first_bytes.setdefault(item.stream_id, item.event.payload)
-            self._look_whether_it_closes(self.orders[item.stream_id])
-            self._look_whether_its_first_leg_closed(self.orders[item.stream_id])
         self._follow_halts(item.event)
-
-    def _look_whether_its_first_leg_closed(self, order: LiveOrder) -> None:
-        """What opens the other side leaves when the order before it has closed all that it was to close."""
-        name, account_id = order.intent.signal_id, order.intent.account_id
-        first_name = name.removesuffix(OPENS)
-        if first_name == name or order.starts > 1 or holding_of(order) in self.disturbed:
-            return
-        named = (each for each in self.orders.values() if each.intent.account_id == account_id)
-        first = next(each for each in named if each.intent.signal_id == first_name)
-        asked, closed = first.terms.asked_quantity, first.filled_quantity
-        if first.terms.position_effect is not PositionEffect.CLOSE or first.status is not OrderStatus.FILLED:
-            self.legs.append(f"{name} is sent while {first_name} is {first.status}")
-        elif asked is not None and order.quantity not in (asked, asked - closed):
-            self.legs.append(f"{name} is for {order.quantity}, though {asked} were asked for and {closed} are closed")
-
-    def _look_whether_it_closes(self, order: LiveOrder) -> None:
-        """It and what its strategy has open on its side take no more than the strategy holds. What waits is sized again first."""
-        key, side = holding_of(order), order.terms.side
-        if order.terms.position_effect is not PositionEffect.CLOSE or key in self.disturbed or key[1] == FLATTEN:
-            return
-        ours = (each for each in self.orders.values() if holding_of(each) == key and each.terms.side is side)
-        open_ones = [each for each in ours if not (each.is_finished or each.is_waiting)]
-        if any(each.quantity is None for each in open_ones):
-            return
-        could = sum(((each.quantity or 0) - each.filled_quantity for each in open_ones), Decimal(0))
-        if could > -side.signed(self.held(key)):
-            self.beyond_zero.append(f"{order.intent.signal_id}: {side} of {could} in all, and {self.held(key)} is held")
-
-    def held(self, key: Holding) -> Decimal:
-        """Signed units, by what the orders filled and what changed without one."""
-        filled = (
-            order.terms.side.signed(part.execution.quantity)
-            for order in self.orders.values()
-            if (order.intent.account_id, order.intent.instrument.key) == (key[0], key[2])
-            for part in _whose(order)
-            if part.strategy_name == key[1]
-        )
-        return sum(filled, self._moved[key])
 
     def _name(self, item: RecordedEvent) -> str:
         order = self.orders.get(item.stream_id)

@@ -32,7 +32,8 @@ from liveorder.infrastructure.eventstore.foreign_events import EventReader
 from liveorder.infrastructure.eventstore.integrity import inspect
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.testing.venue.orders import Trade, TradeKind, VenueOrder
-from tests.simulation.auditor import MAPPER, holding_of
+from tests.harness.holdings_by_log import holding_of
+from tests.simulation.auditor import MAPPER
 from tests.simulation.environment import ACCOUNT, NAMESPACE, Environment, Violation
 from tests.simulation.outside import Receiver
 from tests.simulation.trace import Trace
@@ -205,14 +206,14 @@ def _nothing_lost(environment: Environment, events: list[RecordedEvent]) -> Iter
 
 def _beyond_zero(environment: Environment) -> Iterator[Violation]:
     """What says CLOSE never could go there; and nobody is short where that is not allowed, but for what the venue changed."""
-    auditor = environment.auditor
-    yield from (Violation("beyond zero", text) for text in auditor.beyond_zero)
-    yield from (Violation("a leg too early", text) for text in auditor.legs)
+    holdings = environment.auditor.holdings
+    yield from (Violation("beyond zero", text) for text in holdings.beyond_zero)
+    yield from (Violation("a leg too early", text) for text in holdings.legs)
     if environment.scenario.may_be_short:
         return
-    for key in {holding_of(order) for order in auditor.orders.values()} - auditor.disturbed:
-        if key[1] != FLATTEN and auditor.held(key) < 0:
-            yield Violation("beyond zero", f"{key} is short of {-auditor.held(key)}, which is not allowed")
+    for key in {holding_of(order) for order in holdings.orders.values()} - holdings.disturbed:
+        if key[1] != FLATTEN and holdings.held(key) < 0:
+            yield Violation("beyond zero", f"{key} is short of {-holdings.held(key)}, which is not allowed")
 
 
 def _opened_by_exits(environment: Environment) -> Iterator[Violation]:
@@ -223,7 +224,7 @@ def _opened_by_exits(environment: Environment) -> Iterator[Violation]:
         return
     auditor, by_hand_at = environment.auditor, dict[tuple[str, str], datetime]()
     held: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    unsure = {(account, key) for account, _, key in auditor.disturbed}
+    unsure = {(account, key) for account, _, key in auditor.holdings.disturbed}
     for order, trade in _tape(environment):
         place, side = (order.placed.account, order.placed.instrument), order.placed.side
         held[place] += side.signed(trade.quantity)
@@ -242,7 +243,7 @@ def _refused_for_nothing(environment: Environment) -> Iterator[Violation]:
     """Nobody else traded, and an exit was refused as if somebody had sold what it was to close."""
     if environment.scenario.may_be_short:
         return
-    by_hand, unsure = _traded_by_hand(environment), {key for _, _, key in environment.auditor.disturbed}
+    by_hand, unsure = _traded_by_hand(environment), {key for _, _, key in environment.auditor.holdings.disturbed}
     for order in environment.auditor.orders.values():
         key = order.intent.instrument.key
         if key not in by_hand and key not in unsure and "holds none of the" in (order.error_message or ""):
