@@ -6,13 +6,14 @@ WORKERS ?= 4
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 KILLS ?= 10000
+POSITION_KILLS ?= 2000
 SEED ?= 1
 SEEDS ?= 100000
 # One of alpaca, kite and ibkr: the kill matrix over that broker's wire, with its adapter; empty: at the simulated broker.
 BROKER ?=
 MIRROR ?= var/mirror
 
-.PHONY: run house test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice mutations bench docs site mirror clean
+.PHONY: run house test storagefaults coverage check killmatrix killmatrix-positions killmatrix-slice simulate simulate-slice mutations bench docs site mirror clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
@@ -46,13 +47,19 @@ check: $(STAMP)
 # Interrupted, it goes on where it was when it is run again with the same seed.
 killmatrix: $(STAMP)
 ifeq ($(BROKER),)
-	$(BIN)/python -m tests.crash.killmatrix --kills $(KILLS) --seed $(SEED) \
+	$(BIN)/python -m tests.crash.killmatrix --of orders --kills $(KILLS) --seed $(SEED) \
 		--results var/killmatrix/seed-$(SEED).jsonl --page docs/reliability.md
+	$(MAKE) killmatrix-positions KILLS=$(POSITION_KILLS)
 	$(BIN)/python -m tests.storage.upgrade_campaign --page docs/reliability.md
 else
 	$(BIN)/python -m tests.crash.killmatrix --broker $(BROKER) --kills $(KILLS) --seed $(SEED) \
 		--results var/killmatrix/$(BROKER)-$(SEED).jsonl --page docs/reliability-at-brokers.md
 endif
+
+# Exits, waits, transfers and the kill that closes; from 2,000 kills on, each of their boundaries at least 30 times.
+killmatrix-positions: $(STAMP)
+	$(BIN)/python -m tests.crash.killmatrix --of positions --kills $(KILLS) --seed $(SEED) \
+		--results var/killmatrix/positions-$(SEED).jsonl --page docs/reliability.md
 
 killmatrix-slice: $(STAMP)
 	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)

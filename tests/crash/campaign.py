@@ -6,10 +6,11 @@ Lives that nobody ends find the boundaries; each trial then crashes at one of th
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.crash.matrix import Boundaries, Matrix, aimed, drawn
 from tests.crash.processes import Refused
 from tests.crash.results import BEYOND, COUNTING, DEFECTS, MATRIX, TrialResults
 from tests.crash.scene import Scene, staged
+from tests.crash.scope import Scope
 from tests.crash.trial import tried
 from tests.crash.verdict import Verdict
 
@@ -33,8 +35,8 @@ OF_THE_MACHINE = (StoreUnavailable.__name__, BrokerTimeoutError.__name__)
 BEYOND_SHARE = 50
 """For so many kills, one trial beyond the declared bound."""
 
-AIMED_ATTEMPTS, AIMED_AT_ONCE, AIMED_FROM = 4, 6, 1_000_000
-"""Rounds, trials at a boundary in each, and the number that the first trial of a round has."""
+AIMED_ATTEMPTS, AIMED_AT_ONCE, AIMED_FROM = 6, 6, 1_000_000
+"""Rounds, each of twice as many trials for what is still missing; the least at a boundary; and the number of the first trial."""
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Campaign:
     matrix: Matrix = field(default_factory=Matrix)
     at_once: int = AT_ONCE
     results: TrialResults = field(default_factory=TrialResults)
+    scope: Scope = field(default_factory=Scope)
     on_result: Callable[[], None] = lambda: None
 
     async def run(self, folder: Path) -> list[Verdict]:
@@ -57,14 +60,19 @@ class Campaign:
         return self.results.of(MATRIX)
 
     async def run_aimed(self, folder: Path) -> None:
-        """At boundaries that chance left out."""
+        """At boundaries that chance left out, or struck too seldom."""
         boundaries = await self.boundaries(folder)
         for attempt in range(AIMED_ATTEMPTS):
-            wanted = self.results.unstruck()
             chance = random.Random(f"{self.seed} {attempt}")
-            found = {place: list(aimed(boundaries, place)) for place in wanted}
-            cases = [case for place in wanted for case in chance.sample(found[place], min(AIMED_AT_ONCE, len(found[place])))]
-            await self._try_all(MATRIX, enumerate(cases, AIMED_FROM * (attempt + 1)), folder)
+            cases = [
+                case
+                for kind in self.scope.kinds
+                for place, times in self.results.seldom_struck(kind, self.scope.at_least(kind))
+                for case in _some_of([*aimed(boundaries, kind, place)], (self.scope.at_least(kind) - times) << attempt, chance)
+            ]
+            numbered = enumerate(cases, self.results.next_number(MATRIX, AIMED_FROM))
+            while batch := [*islice(numbered, BATCH)]:
+                await self._try_all(MATRIX, batch, folder)
 
     async def boundaries(self, folder: Path) -> Mapping[Case, Boundaries]:
         """As lives that nobody ends pass them."""
@@ -74,13 +82,14 @@ class Campaign:
 
     async def run_beyond(self, folder: Path) -> None:
         """Deaths as anywhere, and requests that arrive later than the broker declared possible."""
-        cells = self.matrix.cells_beyond_the_bound()
+        if not (cells := self.matrix.cells_beyond_the_bound()):
+            return
         cases = drawn(cells, await self.boundaries(folder), self.seed)
         await self._try_all(BEYOND, enumerate(islice(cases, max(self.kills // BEYOND_SHARE, len(cells)))), folder)
 
     async def run_defects(self, folder: Path) -> None:
         """Each with the same trials of a sound service beside it."""
-        await self._try_all(DEFECTS, enumerate(cases_of_defects(self.matrix.engines)), folder)
+        await self._try_all(DEFECTS, enumerate(cases_of_defects(self.matrix.engines, self.scope.defects)), folder)
 
     def _is_enough(self) -> bool:
         return self.results.kills(MATRIX) >= self.kills
@@ -106,6 +115,13 @@ class Campaign:
                         self.on_result()
 
             await asyncio.gather(*(in_turn(number, case) for number, case in missing))
+
+
+def _some_of(cases: Sequence[Case], missing: int, chance: random.Random) -> list[Case]:
+    """Different ones, as far as there are; more than are missing, since some lives do not come by."""
+    wanted = min(max(AIMED_AT_ONCE, missing + missing // 4), BATCH)
+    rounds = math.ceil(wanted / len(cases)) if cases else 0
+    return [case for _ in range(rounds) for case in chance.sample(cases, len(cases))][:wanted]
 
 
 async def _tried_safely(scene: Scene, case: Case, accounts: tuple[str, str]) -> Verdict:

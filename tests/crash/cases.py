@@ -48,6 +48,10 @@ class Operation:
     struck_from: str = STRUCK_FROM
     """First deaths are at boundaries from the first on that names this; what comes before is the same for every operation."""
 
+    def nth(self, point: Point) -> int:
+        """Which of such requests a fault befalls."""
+        return 1
+
     def signal(self, key_class: str) -> str:
         traded = WIRES[key_class].signal if key_class in WIRES else ALWAYS_TRADED
         return a_signal(limit_price=self.limit_price, quantity=self.quantity, traded=traded)

@@ -28,7 +28,6 @@ from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
@@ -41,6 +40,8 @@ from tests.crash.key_classes import COINS_FILE, capabilities
 from tests.crash.plans import ServicePlan
 from tests.crash.process_crash_point import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Emit, ProcessCrashPoint
 from tests.crash.sent_requests import SentRequests
+from tests.crash.settable_market import SettableMarket
+from tests.crash.severable import SeverableBroker
 from tests.crash.slow_store import SlowDatabase
 from tests.crash.wires import HOST, WIRES
 from tests.harness.crash_points import CrashingPort
@@ -112,6 +113,8 @@ class Composed:
     outbox: Outbox
     projector: Projector | None
     """Where the plan wants read models."""
+    connection: SeverableBroker
+    market: SettableMarket
 
 
 def composed(plan: ServicePlan, crash_point: ProcessCrashPoint, emit: Emit) -> Composed:
@@ -123,13 +126,14 @@ def composed(plan: ServicePlan, crash_point: ProcessCrashPoint, emit: Emit) -> C
     lease: Any = CrashingPort(emitting, crash_point, LEASE)
     row.renew = crash_point.undisturbed(row.renew)
     store = defect.store(CrashingPort(whole, crash_point, STORE))
-    log = _EmittingLog(emit)
+    log, market = _EmittingLog(emit), SettableMarket(is_closed=plan.is_market_closed)
+    account = _connection(plan, crash_point, emit, defect, clock)
     engine = Engine(
         _terms(plan),
         store,
         lease,
-        {plan.account: _connection(plan, crash_point, emit, defect, clock)},
-        ExchangeCalendars(),
+        {plan.account: account},
+        market,
         FileEmergencyJournal(Path(plan.journal)),
         clock,
         random.SystemRandom(),
@@ -138,7 +142,9 @@ def composed(plan: ServicePlan, crash_point: ProcessCrashPoint, emit: Emit) -> C
     defect.engine(engine)
     notifier: Any = CrashingPort(_EmittingNotifier(emit), crash_point, NOTIFIER)
     outbox = Outbox(store, Notices(notifier), clock, lambda error: log.write("ERROR", f"Notices: {type(error).__name__}"))
-    return Composed(engine, outbox, _projector(plan, whole, clock, log) if plan.has_views else None)
+    projector = _projector(plan, whole, clock, log) if plan.has_views else None
+    severable: Any = account.broker
+    return Composed(engine, outbox, projector, severable, market)
 
 
 def _store(plan: ServicePlan, clock: Clock) -> DatabaseOrderStore:
@@ -159,12 +165,12 @@ def _connection(plan: ServicePlan, crash_point: ProcessCrashPoint, emit: Emit, d
     parts = wire.brokerage(plan, clock, _EmittingLog(emit)) if wire else _simulated(plan, crash_point, defect, clock)
     control = VenueControl(Tcp(HOST, plan.venue_port, clock))
     recorded: Any = SentRequests(parts.broker, control, emit, wire.key_field if wire else None)
-    broker = defect.broker(CrashingPort(recorded, crash_point, (*REQUESTS, *QUESTIONS)))
+    broker: Any = SeverableBroker(defect.broker(CrashingPort(recorded, crash_point, (*REQUESTS, *QUESTIONS))))
     account = AccountConfig(
         account_id=plan.account,
         currency=wire.currency if wire else "USD",
         mode=TradingMode.PAPER if wire else TradingMode.SIMULATION,
-        limits=LAX.model_copy(update={"allow_closed_market": True}),
+        limits=LAX.model_copy(update={"allow_closed_market": True, "allow_short_selling": plan.may_be_short}),
         retry=RetryPolicy(attempts=20, first_wait_seconds=0.05, longest_wait_seconds=0.2),
         call_timeout_seconds=plan.call_timeout_seconds,
         own_delay_seconds=plan.call_timeout_seconds,

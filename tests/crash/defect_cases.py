@@ -25,11 +25,33 @@ EXPOSING: Mapping[str, Case] = {
         PAUSED, "sqlite", "unique", "prompt", Point.SUBMIT, "after append CancelRequested #1", bound_seconds=7.0, crowd=1
     ),
     "bytes made anew on retry": Case("cancel", "sqlite", "searchable", "lost", Point.SUBMIT, "after submit #2", bound_seconds=0.8),
+    "end of a wait not stored first": Case(
+        "exit that waits for its entry",
+        "sqlite",
+        "none",
+        HELD,
+        Point.SUBMIT,
+        "before append WaitEnded+Approved+SubmissionStarted #1",
+    ),
+    "closing begun anew while one is out": Case(
+        "kill that closes by share",
+        "sqlite",
+        "searchable",
+        HELD,
+        Point.SUBMIT,
+        "before append OutcomeUnknown #1",
+        hold_seconds=9.0,
+        bound_seconds=10.0,
+    ),
+    "transfer not known again": Case(
+        "transfer between strategies", "sqlite", "unique", "prompt", Point.SUBMIT, "after append PositionTransferred #1"
+    ),
 }
 
 
-def cases_of_defects(engines: Sequence[str]) -> Iterator[Case]:
+def cases_of_defects(engines: Sequence[str], defects: Sequence[str]) -> Iterator[Case]:
     """Each as often with the defect as without it."""
-    for defect, case in EXPOSING.items():
+    for defect in defects:
+        case = EXPOSING[defect]
         for engine, recoverers, is_defective, _ in product(engines, (1, 2), (True, False), range(REPETITIONS)):
             yield replace(case, engine=engine, recoverers=recoverers, defect=defect if is_defective else None)

@@ -12,27 +12,44 @@ from uuid import uuid4
 from liveorder.application.ports.broker import Absence, Prepared
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
-from liveorder.domain.order.events import SubmissionStarted
+from liveorder.domain.order.events import SubmissionStarted, WaitEnded
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
-from tests.harness.defects import SOUND, Altered, Defect, prepares_each_attempt, sends_after_the_deadline
+from tests.harness.defects import (
+    SOUND,
+    Altered,
+    Defect,
+    begins_each_closing_anew,
+    forgets_what_was_transferred,
+    prepares_each_attempt,
+    sends_after_the_deadline,
+)
 
 
 class _StoredLate(Altered):
     """Says that the intent is durable, and stores it with what comes next: after the call."""
+
+    kind: type[Event] = SubmissionStarted
 
     def __init__(self, port: Any) -> None:
         super().__init__(port)
         self._late: list[Commit] = []
 
     async def append(self, commit: Commit) -> Committed:
-        if any(isinstance(recorded.event, SubmissionStarted) for recorded in commit.events):
+        if any(isinstance(recorded.event, self.kind) for recorded in commit.events):
             self._late.append(commit)
             return Committed(tuple(0 for _ in commit.events))
         while self._late:
             await self._port.append(self._late.pop(0))
         stored: Committed = await self._port.append(commit)
         return stored
+
+
+class _WaitEndedLate(_StoredLate):
+    """The same, of an order that has waited only."""
+
+    kind = WaitEnded
 
 
 class _NeverInconclusive(Altered):
@@ -142,6 +159,9 @@ DEFECTS: Mapping[str, Callable[[], Defect]] = {
     "query before the held request is delivered": _asks_too_early,
     "call after its deadline": lambda: Defect(engine=sends_after_the_deadline),
     "bytes made anew on retry": lambda: Defect(engine=prepares_each_attempt),
+    "end of a wait not stored first": lambda: Defect(store=_WaitEndedLate),
+    "closing begun anew while one is out": lambda: Defect(engine=begins_each_closing_anew),
+    "transfer not known again": lambda: Defect(engine=forgets_what_was_transferred),
 }
 
 

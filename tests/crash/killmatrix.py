@@ -20,9 +20,10 @@ from tests.crash.campaign import AT_ONCE, Campaign
 from tests.crash.cases import DELIVERIES, ENGINES
 from tests.crash.in_short import in_short
 from tests.crash.key_classes import KEY_CLASSES
-from tests.crash.matrix import COUNTED_WITH, Matrix
+from tests.crash.matrix import COUNTED_WITH, KINDS, ORDERS, Matrix
 from tests.crash.published import figures, shortcomings
 from tests.crash.results import MATRIX, TrialResults
+from tests.crash.scope import Scope
 from tests.crash.summary import summary
 from tests.crash.wires import WIRES
 from tests.harness.campaign import Progress, interrupted
@@ -31,36 +32,49 @@ from tests.postgres_databases import POSTGRES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """1 when a promise was broken, a boundary was never struck or a defect not reported; more when it was interrupted."""
+    """1 when a promise was broken, a boundary was struck too seldom or a defect not reported; more when it was interrupted."""
     given = _parser().parse_args(arguments)
     engines, is_whole = tuple(given.engine or _engines_here()), given.page is not None
     results = TrialResults(given.results)
     counted_for = tuple(DELIVERIES) if is_whole else ("prompt", "lost")
     key_classes = tuple(KEY_CLASSES) if given.broker is None else (given.broker,)
     counted_with = COUNTED_WITH if given.broker is None else key_classes
-    matrix = Matrix(engines, key_classes, counted_with, counted_for)
-    campaign = Campaign(given.kills, given.seed, matrix, given.at_once, results)
+    scope = Scope(_kinds(given.of, given.broker), given.broker, given.kills)
+    matrix = Matrix(engines, key_classes, counted_with, counted_for, scope.rows)
+    campaign = Campaign(given.kills, given.seed, matrix, given.at_once, results, scope)
     results.begin_run(_events(engines) | {"at_once": given.at_once})
     campaign.on_result = Progress(partial(_progress, campaign, results.kills(MATRIX))).show
     began = time.monotonic()
     try:
-        asyncio.run(_run(campaign, is_whole=is_whole, of_broker=given.broker is not None))
+        asyncio.run(_run(campaign, is_whole=is_whole))
     except asyncio.CancelledError:
         return interrupted()
     sys.stdout.write(f"\n{summary(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
     if is_whole:
-        command = f"make killmatrix BROKER={given.broker}" if given.broker else "make killmatrix"
+        command = _command(scope)
         whole = f"{command} KILLS={given.kills} SEED={given.seed}"
-        publish(given.page, command, figures(results, given.seed, whole, given.broker))
+        publish(given.page, command, figures(results, given.seed, whole, scope))
         if given.broker is None:
-            publish(given.page, f"{command}, in short", in_short(results, given.seed, whole))
-    return int(any(results.broken()) or (is_whole and bool(shortcomings(results, given.broker))))
+            publish(given.page, f"{command}, in short", in_short(results, given.seed, whole, scope))
+    return int(any(results.broken()) or (is_whole and bool(shortcomings(results, scope))))
+
+
+def _kinds(named: Sequence[str] | None, broker: str | None) -> Sequence[str]:
+    """Plays are the engine's matter: without a word, a campaign at a broker has none."""
+    return tuple(named or (KINDS if broker is None else (ORDERS,)))
+
+
+def _command(scope: Scope) -> str:
+    if scope.broker is not None:
+        return f"make killmatrix BROKER={scope.broker}"
+    return "make killmatrix" if scope.is_of_orders else "make killmatrix-positions"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--of", choices=tuple(KINDS), action="append", help="rows of the matrix; default: all")
     parser.add_argument("--engine", choices=ENGINES, action="append", help="default: all")
     parser.add_argument("--broker", choices=tuple(WIRES), help="over its wire, with its adapter; default: the simulated broker")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="trials side by side")
@@ -69,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(campaign: Campaign, *, is_whole: bool, of_broker: bool) -> None:
+async def _run(campaign: Campaign, *, is_whole: bool) -> None:
     """What lies beyond bounds, and defects, are the engine's matter, on whatever wire."""
     whole = asyncio.current_task()
     assert whole is not None
@@ -79,7 +93,7 @@ async def _run(campaign: Campaign, *, is_whole: bool, of_broker: bool) -> None:
         await campaign.run(Path(folder))
         if is_whole:
             await campaign.run_aimed(Path(folder))
-        if is_whole and not of_broker:
+        if is_whole and campaign.scope.broker is None:
             await campaign.run_beyond(Path(folder))
             await campaign.run_defects(Path(folder))
 

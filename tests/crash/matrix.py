@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, product
+from typing import TypeAlias
 
 from liveorder.testing.venue.faults import Point
-from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, STRUCK_FROM, Case
+from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, STRUCK_FROM, Case, Operation
 from tests.crash.crowd import CROWDS
 from tests.crash.key_classes import BEYOND_SECONDS, KEY_CLASSES
+from tests.crash.play import Play
+from tests.crash.plays import PLAYS
 from tests.crash.process_crash_point import QUESTIONS, kind_of, places_of
 from tests.crash.wires import WIRES
 
@@ -22,9 +25,21 @@ CROWDS_DRAWN = 1_000_000
 COUNTED_WITH = ("none", "searchable")
 REPETITIONS = 1
 """What a service does over and over (it asks, it renews its lease) is struck the first so many times."""
+ROWS: Mapping[str, Operation | Play] = {**OPERATIONS, **PLAYS}
+ORDERS, POSITIONS = "orders", "positions"
+KINDS: Mapping[str, Sequence[str]] = {ORDERS: tuple(OPERATIONS), POSITIONS: tuple(PLAYS)}
+"""Of rows. Crowds are of orders."""
 _ARRIVALS = {"Acknowledged", "SubmissionFailed", "Cancelled", "CancelRefused", "Replaced", "ReplaceRefused"}
 """Events that say that a request is not under way any more."""
 _REPETITIVE = (*QUESTIONS, "renew", "acquire", "notify", "save_checkpoint")
+
+
+Place: TypeAlias = tuple[str, str]
+"""Before or after, and what is stored or sent."""
+
+
+def kind_of_row(name: str) -> str:
+    return POSITIONS if name in PLAYS else ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +52,26 @@ class Boundaries:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """`counted_with` and `counted_for`: key classes and deliveries by which boundaries are found; others take the last's."""
+    """`rows`: operations and plays, by name.
+
+    `counted_with` and `counted_for`: key classes and deliveries by which boundaries are found; others take the last's.
+    """
 
     engines: Sequence[str] = ENGINES
     key_classes: Sequence[str] = tuple(KEY_CLASSES)
     counted_with: Sequence[str] = COUNTED_WITH
     counted_for: Sequence[str] = tuple(DELIVERIES)
+    rows: Sequence[str] = tuple(ROWS)
 
     def cells(self) -> list[Case]:
         """Every combination but the boundary."""
         return [
-            Case(operation.name, engine, key_class, delivery, point, recoverers=recoverers)
-            for operation, engine, key_class, delivery, recoverers in product(
-                OPERATIONS.values(), self.engines, self.key_classes, DELIVERIES, (1, 2)
+            Case(row, engine, key_class, delivery, point, recoverers=recoverers)
+            for row, engine, key_class, delivery, recoverers in product(
+                self.rows, self.engines, self.key_classes, DELIVERIES, (1, 2)
             )
-            if key_class not in WIRES or operation.name not in WIRES[key_class].cannot
-            for point in (operation.points if DELIVERIES[delivery] else operation.points[:1])
+            if key_class not in WIRES or row not in WIRES[key_class].cannot
+            for point in (ROWS[row].points if DELIVERIES[delivery] else ROWS[row].points[:1])
         ]
 
     def crowds(self) -> list[Case]:
@@ -62,11 +81,13 @@ class Matrix:
             for kind, engine, key_class, delivery, recoverers in product(
                 CROWDS.values(), self.engines, self.key_classes, DELIVERIES, (1, 2)
             )
+            if not OPERATIONS.keys().isdisjoint(self.rows)
         ]
 
     def cells_beyond_the_bound(self) -> list[Case]:
         """A request that arrives after the broker said that it never would: its declaration is a lie."""
-        held = [each for each in self.cells() if each.delivery == HELD and each.point is OPERATIONS[each.operation].points[0]]
+        of_one = [each for each in self.cells() if each.operation in OPERATIONS]
+        held = [each for each in of_one if each.delivery == HELD and each.point is OPERATIONS[each.operation].points[0]]
         return [replace(each, hold_seconds=BEYOND_SECONDS) for each in held]
 
     def counting(self) -> list[Case]:
@@ -91,30 +112,62 @@ class Matrix:
 
 
 def drawn(cells: Sequence[Case], boundaries: Mapping[Case, Boundaries], seed: int, crowds: Sequence[Case] = ()) -> Iterator[Case]:
-    """Without end: every cell once a turn, in an order of its own, each turn at the next of its boundaries; and every crowd."""
-    chance = random.Random(seed)
+    """Without end: every cell once a turn, in an order of its own, each turn at another of its boundaries; and every crowd.
+
+    Of a cell's boundaries, that comes first which was drawn most seldom so far, in whatever cell of the same kind.
+    """
+    chance, drawn_so_far = random.Random(seed), DrawnSoFar()
     found = {cell: boundaries[_plain(cell)] for cell in cells}
-    orders = {cell: chance.sample(found[cell].first, len(found[cell].first)) for cell in cells}
-    for turn in count():
+    left: dict[Case, list[str]] = {cell: [] for cell in cells}
+    for _ in count():
         for cell in chance.sample([*cells, *crowds], len(cells) + len(crowds)):
             if cell not in found:
                 yield replace(cell, crowd=chance.randrange(CROWDS_DRAWN))
                 continue
+            left[cell] = left[cell] or chance.sample(found[cell].first, len(found[cell].first))
+            boundary = drawn_so_far.rarest(cell, left[cell])
+            left[cell].remove(boundary)
             dies_again = chance.randrange(SECOND_DEATHS) == 0
-            second = chance.choice(found[cell].later)
-            yield replace(cell, boundary=orders[cell][turn % len(orders[cell])], second=second if dies_again else None)
+            second = drawn_so_far.rarest(cell, chance.sample(found[cell].later, len(found[cell].later))) if dies_again else None
+            yield replace(cell, boundary=boundary, second=second)
 
 
-def aimed(boundaries: Mapping[Case, Boundaries], place: tuple[str, str]) -> Iterator[Case]:
-    """Deaths at this place, wherever it was passed."""
-    for cell, found in boundaries.items():
+class DrawnSoFar:
+    """How often each boundary was; for plays and for single orders apart."""
+
+    def __init__(self) -> None:
+        self._times = Counter[tuple[str, Place]]()
+
+    def rarest(self, cell: Case, labels: Sequence[str]) -> str:
+        """The first of the rarest. A commit is as rare as the rarest of its events. It is counted."""
+        kind = kind_of_row(cell.operation)
+        label = min(labels, key=lambda each: min(self._times[kind, place] for place in places_of(each)))
+        self._times.update((kind, place) for place in places_of(label))
+        return label
+
+
+def aimed(boundaries: Mapping[Case, Boundaries], kind: str, place: Place) -> Iterator[Case]:
+    """Deaths at this place, wherever it was passed by a row of this kind."""
+    of_kind = ((cell, found) for cell, found in boundaries.items() if kind_of_row(cell.operation) == kind)
+    for cell, found in of_kind:
         yield from (replace(cell, boundary=label) for label in found.first if place in places_of(label))
         yield from (replace(cell, boundary=_amid(cell), second=label) for label in found.later if place in places_of(label))
 
 
+def strikable(case: Case, first: Sequence[str], later: Sequence[str]) -> set[Place]:
+    """Of what a counting life of a play passed, and the life after it: where lives of that play are ended."""
+    labels = _of(replace(case, boundary=None), first) if case.boundary is None else later
+    return {place for label in _worth_striking(labels) for place in places_of(label)}
+
+
 def _amid(cell: Case) -> str:
     """Where a life ends so that the next one has something to recover."""
-    return f"{'after' if DELIVERIES[cell.delivery] is None else 'before'} {cell.point} #1"
+    return f"{'after' if DELIVERIES[cell.delivery] is None else 'before'} {_befallen(cell)}"
+
+
+def _befallen(cell: Case) -> str:
+    """The request that the fault befalls."""
+    return f"{cell.point} #{ROWS[cell.operation].nth(cell.point)}"
 
 
 def _plain(cell: Case) -> Case:
@@ -122,13 +175,17 @@ def _plain(cell: Case) -> Case:
 
 
 def _of(cell: Case, passed: Sequence[str]) -> Sequence[str]:
-    """What the cell is about. Where a request is held, its sender dies while it is, if fills are not what is struck."""
-    operation = OPERATIONS[cell.operation]
-    if cell.delivery == HELD and (operation.struck_from == STRUCK_FROM or cell.point is not Point.SUBMIT):
-        amid = _from(f"before {cell.point} #1", passed)
+    """What the cell is about. Where a request is held, its sender dies while it is, if fills are not what is struck.
+
+    In a play it may die sooner, too.
+    """
+    row = ROWS[cell.operation]
+    if cell.delivery == HELD and (isinstance(row, Play) or row.struck_from == STRUCK_FROM or cell.point is not Point.SUBMIT):
+        amid = _from(f"before {_befallen(cell)}", passed)
         end = next((place for place, each in enumerate(amid) if not _ARRIVALS.isdisjoint(_events(each))), len(amid))
-        return amid[:end]
-    return _from(operation.struck_from, passed)
+        sooner = _from(row.struck_from, passed[: len(passed) - len(amid)]) if isinstance(row, Play) else []
+        return [*sooner, *amid[:end]]
+    return _from(row.struck_from, passed)
 
 
 def _events(label: str) -> list[str]:

@@ -35,6 +35,9 @@ class ServicePlan:
     """Whether it keeps read models beside its store."""
     commit_seconds: float = 0.0
     """Of a slow store, at most."""
+    may_be_short: bool = False
+    is_market_closed: bool = False
+    """Until the test opens it."""
 
 
 @dataclass(frozen=True, slots=True)

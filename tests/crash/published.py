@@ -9,55 +9,53 @@ from typing import Any
 
 from tests.crash.cases import DELIVERIES, ENGINES, OPERATIONS
 from tests.crash.crowd import CROWDS
-from tests.crash.defects import DEFECTS
 from tests.crash.key_classes import BEYOND_SECONDS, DELIVERY_BOUND_SECONDS, KEY_CLASSES, finds_by_key, longest_doubt_seconds
-from tests.crash.process_crash_point import places_of
+from tests.crash.plays import PLAYS
 from tests.crash.results import BEYOND, MATRIX, TrialResults
 from tests.crash.results import DEFECTS as DEFECT_TRIALS
+from tests.crash.scope import Scope
 from tests.crash.verdict import Verdict
 from tests.crash.wires import WIRES
 from tests.harness.figures import described, table
 
-_CLASSES, _OPERATIONS = (*KEY_CLASSES, *WIRES), (*OPERATIONS, *CROWDS)
+_CLASSES, _OPERATIONS = (*KEY_CLASSES, *WIRES), (*OPERATIONS, *CROWDS, *PLAYS)
 
 Name = Callable[[Verdict], str]
 
 
-def figures(results: TrialResults, seed: int, command: str, broker: str | None = None) -> str:
-    """Of the matrix on a broker's wire, without what lies beyond the bounds and the defects: they are the engine's matter."""
+def figures(results: TrialResults, seed: int, command: str, scope: Scope) -> str:
     trials = results.of(MATRIX)
     blocks = [
-        *_summary(results, trials, seed, command, broker),
+        *_summary(results, trials, seed, command, scope),
         "### By what the key is good for, and what befell the request",
         _outcomes("key / delivery", trials, lambda v: f"{v.case.key_class} / {v.case.delivery}", _pairs(_CLASSES, DELIVERIES)),
         "### By operation and database",
         _outcomes("operation / database", trials, lambda v: f"{v.case.operation} / {v.case.engine}", _pairs(_OPERATIONS, ENGINES)),
-        "### Many orders in flight",
-        _crowds(trials),
+        *(("### Many orders in flight", _crowds(trials)) if scope.is_of_orders else ()),
         "### By how many services recover",
         _outcomes("recovering", trials, lambda v: str(v.case.recoverers), ("1", "2")),
-        "### Doubt",
-        _doubts(trials),
-        "### Where it was killed",
-        _struck(results),
-        *(_of_the_engine(results) if broker is None else ()),
+        *(("### Doubt", _doubts(trials)) if scope.is_of_orders else ()),
+        *_where_it_was_killed(results, scope),
+        *_of_the_engine(results, scope),
         *_in_full(results),
     ]
     return "\n\n".join(blocks)
 
 
-def _of_the_engine(results: TrialResults) -> Iterator[str]:
-    yield "### Beyond the declared bound: a violated assumption"
-    yield _beyond(results.of(BEYOND))
-    yield "### Can it fail? Defects put in"
-    yield _defects(results.of(DEFECT_TRIALS))
+def _of_the_engine(results: TrialResults, scope: Scope) -> Iterator[str]:
+    if scope.broker is None and scope.is_of_orders:
+        yield "### Beyond the declared bound: a violated assumption"
+        yield _beyond(results.of(BEYOND))
+    if scope.broker is None:
+        yield "### Can it fail? Defects put in"
+        yield _defects(results.of(DEFECT_TRIALS), scope.defects)
 
 
 # --- in all ---
 
 
-def _summary(results: TrialResults, trials: Sequence[Verdict], seed: int, command: str, broker: str | None) -> Iterator[str]:
-    broken, short = sum(1 for _ in results.broken()), shortcomings(results, broker)
+def _summary(results: TrialResults, trials: Sequence[Verdict], seed: int, command: str, scope: Scope) -> Iterator[str]:
+    broken, short = sum(1 for _ in results.broken()), shortcomings(results, scope)
     yield f"**{results.kills(MATRIX)} kills in {len(trials)} trials; promises broken in {broken}.**"
     yield f"`{command}`, seed {seed}. {'; '.join(_run(run) for run in results.runs)}."
     repeated = Counter(_plain(verdict.repeated_for) for verdict in trials if verdict.repeated_for)
@@ -65,8 +63,14 @@ def _summary(results: TrialResults, trials: Sequence[Verdict], seed: int, comman
     yield f"{sum(repeated.values())} trials could not be carried out the first time, and were the second{reasons}."
     held = [verdict.outlived_recovery for verdict in trials if verdict.outlived_recovery is not None]
     yield f"Of {len(held)} held requests whose sender died meanwhile, {sum(held)} arrived after the next service had recovered."
-    defects = ", and every defect reported" if broker is None else ""
-    yield f"{'; '.join(short) or f'Every boundary was struck before and after{defects}'}."
+    yield f"{'; '.join(short) or _without_shortcomings(scope)}."
+
+
+def _without_shortcomings(scope: Scope) -> str:
+    often = max(scope.at_least(kind) for kind in scope.kinds)
+    times = f" at least {often} times" if often > 1 else ""
+    defects = ", and every defect reported" if scope.broker is None else ""
+    return f"Every boundary was struck{times} before and after{defects}"
 
 
 def _run(run: Mapping[str, Any]) -> str:
@@ -129,9 +133,15 @@ def _doubt(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 # --- boundaries ---
 
 
-def _struck(results: TrialResults) -> str:
-    kills = Counter(place for verdict in results.of(MATRIX) for label in verdict.struck for place in places_of(label))
-    calls = sorted({call for _, call in (*results.passed(), *kills)})
+def _where_it_was_killed(results: TrialResults, scope: Scope) -> Iterator[str]:
+    for kind in scope.kinds:
+        yield "### Where it was killed" if len(scope.kinds) == 1 else f"### Where it was killed: {kind}"
+        yield _struck(results, kind)
+
+
+def _struck(results: TrialResults, kind: str) -> str:
+    kills = results.struck(kind)
+    calls = sorted({call for _, call in (*results.passed(kind), *kills)})
     return table(("boundary", "killed before", "killed after"), [_times_struck(call, kills) for call in calls])
 
 
@@ -139,15 +149,17 @@ def _times_struck(call: str, kills: Mapping[tuple[str, str], int]) -> tuple[str,
     return f"`{call}`", str(kills.get(("before", call), 0)), str(kills.get(("after", call), 0))
 
 
-def shortcomings(results: TrialResults, broker: str | None = None) -> list[str]:
-    """Of the campaign itself: what it did not strike, and defects that it did not see."""
-    unstruck = [f"NEVER STRUCK: {' '.join(place)}" for place in results.unstruck()]
-    if broker is not None:
-        return unstruck
+def shortcomings(results: TrialResults, scope: Scope) -> list[str]:
+    """Of the campaign itself: what it did not strike, or too seldom, and defects that it did not see."""
+    seldom = [
+        f"{f'STRUCK {times} TIMES' if times else 'NEVER STRUCK'}: {' '.join(place)}"
+        for kind in scope.kinds
+        for place, times in results.seldom_struck(kind, scope.at_least(kind))
+    ]
     seen = {verdict.case.defect for verdict in results.of(DEFECT_TRIALS) if verdict.violations}
-    blind = [f"NOT REPORTED: {defect}" for defect in DEFECTS if defect not in seen]
+    blind = [f"NOT REPORTED: {defect}" for defect in scope.defects if defect not in seen]
     alarmed = ["REPORTED of a sound service beside the defects"] if None in seen else []
-    return [*unstruck, *blind, *alarmed]
+    return [*seldom, *blind, *alarmed]
 
 
 # --- beyond, and defects ---
@@ -185,9 +197,9 @@ def _what_happened(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     )
 
 
-def _defects(verdicts: Sequence[Verdict]) -> str:
+def _defects(verdicts: Sequence[Verdict], defects: Sequence[str]) -> str:
     rows, sound = [], [verdict for verdict in verdicts if verdict.case.defect is None]
-    for defect in DEFECTS:
+    for defect in defects:
         having = [verdict for verdict in verdicts if verdict.case.defect == defect]
         reported = [verdict for verdict in having if verdict.violations]
         rows.append((defect, str(len(having)), str(len(reported)), _most_telling(reported)))

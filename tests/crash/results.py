@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from liveorder.testing.venue.faults import Point
 from tests.crash.cases import Case
+from tests.crash.matrix import POSITIONS, Place, kind_of_row, strikable
 from tests.crash.process_crash_point import places_of
 from tests.crash.verdict import Verdict
 from tests.harness.results_file import ResultsFile
@@ -72,15 +74,27 @@ class TrialResults:
     def kills(self, section: str) -> int:
         return sum(verdict.deaths for verdict in self.of(section))
 
-    def passed(self) -> set[tuple[str, str]]:
-        """Boundaries that lives went by which counted them."""
-        labels = (label for verdict in self.of(COUNTING) for label in (*verdict.boundaries, *verdict.later_boundaries))
+    def next_number(self, section: str, at_least: int) -> int:
+        """That no trial has yet."""
+        return max([at_least, *(number + 1 for known, number in self.verdicts if known == section)])
+
+    def passed(self, kind: str) -> set[Place]:
+        """Boundaries that lives of rows of this kind went by which counted them; of plays, those that are struck at all."""
+        lives = [each for each in self.of(COUNTING) if kind_of_row(each.case.operation) == kind]
+        if kind == POSITIONS:
+            return {place for each in lives for place in strikable(each.case, each.boundaries, each.later_boundaries)}
+        labels = (label for each in lives for label in (*each.boundaries, *each.later_boundaries))
         return {place for label in labels for place in places_of(label)}
 
-    def unstruck(self) -> list[tuple[str, str]]:
-        """Those of them at which none was ended."""
-        struck = {place for verdict in self.of(MATRIX) for label in verdict.struck for place in places_of(label)}
-        return sorted(self.passed() - struck)
+    def struck(self, kind: str) -> Counter[Place]:
+        """How often a life was ended at each boundary."""
+        lives = (each for each in self.of(MATRIX) if kind_of_row(each.case.operation) == kind)
+        return Counter(place for each in lives for label in each.struck for place in places_of(label))
+
+    def seldom_struck(self, kind: str, at_least: int = 1) -> list[tuple[Place, int]]:
+        """Boundaries that were passed, and struck less often than that; with how often they were."""
+        struck = self.struck(kind)
+        return [(place, struck[place]) for place in sorted(self.passed(kind)) if struck[place] < at_least]
 
     def broken(self) -> Iterator[Verdict]:
         """Promises that were not kept, where all that was assumed was so."""

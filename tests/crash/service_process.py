@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
@@ -20,6 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.ports.signal_source import SignalSource, SourceMessage
+from liveorder.application.reporting.projections.orders import ORDERS
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
@@ -30,6 +32,7 @@ from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from tests.crash.composition import composed
 from tests.crash.plans import ServicePlan
 from tests.crash.process_crash_point import Emit, ProcessCrashPoint
+from tests.two_books import differences
 
 PATIENT_QUESTIONS = 5
 
@@ -92,6 +95,7 @@ class _Served:
         self._memory, self._source = _Memory(), _Fed()
         parts = composed(plan, self._crash_point, emit)
         self.engine, self._outbox, self._projector = parts.engine, parts.outbox, parts.projector
+        self._connection, self._market = parts.connection, parts.market
         self.engine.orders.listen(self._memory)
         self._file = JsonlFile(Path(plan.file)) if plan.file else None
         followed = Path(plan.followed) if plan.followed else None
@@ -105,6 +109,14 @@ class _Served:
             "cancel": self._cancel,
             "replace": self._replace,
             "kill": self._kill,
+            "flatten": self._flatten,
+            "transfer": self._transfer,
+            "is_known": self._is_known,
+            "sever": self._sever,
+            "mend": self._mend,
+            "open_market": self._open_market,
+            "held": self._held,
+            "books": self._books,
             "state": self._state,
             "halts": self._halts,
             "resume": self._resume,
@@ -194,6 +206,46 @@ class _Served:
         report = await self.engine.kill_all.kill("test", "person:test")
         return {"is_durable": report.is_durable, "cancelled": len(report.cancelled), "is_flat": report.is_flat}
 
+    async def _flatten(self, wait_seconds: float) -> Any:
+        report = await self.engine.kill_all.kill("test", "person:test", flatten=True, wait_seconds=wait_seconds)
+        return {"is_flat": report.is_flat, "remaining": report.remaining, "not_closed": report.not_closed}
+
+    async def _transfer(self, instrument: str, giver: str, taker: str, quantity: str, name: str) -> None:
+        """As a command that is known by its name when it comes again."""
+        units, actor = Decimal(quantity), "person:test"
+        await self.engine.transfer.transfer(self._account, instrument, giver, taker, units, "moved", actor, name=name)
+
+    async def _is_known(self, key: str) -> bool:
+        return await self.engine.store.claim_of(key) is not None
+
+    async def _sever(self) -> None:
+        """Answered once the account is halted for it."""
+        self._connection.sever()
+        while not self.engine.halts.now.is_waiting_for_broker(self._account):
+            await self.engine.clock.sleep(0.02)
+
+    async def _mend(self) -> None:
+        self._connection.mend()
+
+    async def _open_market(self) -> None:
+        self._market.is_closed = False
+
+    async def _held(self) -> dict[str, str]:
+        """Units of each strategy, as the risk rules see them, all instruments together."""
+        held: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for instrument in self.engine.risk.positions(self._account):
+            for key, position in self.engine.risk.holdings(self._account, instrument).items():
+                held[key.strategy_name] += position.quantity
+        return {name: f"{quantity.normalize():f}" for name, quantity in held.items()}
+
+    async def _books(self) -> Any:
+        """Where the ledger and the reports differ; and the orders that are listed as waiting, by signal id."""
+        assert self._projector is not None
+        await self._projector.catch_up()
+        rows = await self._projector._views.rows(ORDERS, None, 1000)
+        waiting = [row.signal_id for row in rows if row.is_waiting]
+        return {"differences": await differences(self.engine, self._projector), "waiting": waiting}
+
     async def _state(self) -> Any:
         known = self._memory.orders | {order.order_id: order for order in self.engine.orders.unfinished()}
         return {
@@ -248,6 +300,7 @@ def _shown(order: LiveOrder) -> dict[str, Any]:
     return {
         "order_id": str(order.order_id),
         "key": order.client_order_id,
+        "signal_id": order.intent.signal_id,
         "version": order.version,
         "status": order.status.value,
         "is_open": not order.is_finished,
@@ -259,4 +312,5 @@ def _shown(order: LiveOrder) -> dict[str, Any]:
         "anomalies": sorted(order.anomalies),
         "is_at_broker": order.is_at_broker,
         "requests": sorted(order.requests),
+        "is_waiting": order.is_waiting,
     }

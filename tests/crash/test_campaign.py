@@ -13,9 +13,10 @@ from tests.crash.crowd import SIZES, crowd_of
 from tests.crash.defects import DEFECTS
 from tests.crash.in_short import in_short
 from tests.crash.key_classes import is_of_another_day
-from tests.crash.matrix import Boundaries, Matrix, drawn
+from tests.crash.matrix import POSITIONS, Boundaries, Matrix, drawn
 from tests.crash.published import figures, shortcomings
 from tests.crash.results import COUNTING, MATRIX, TrialResults
+from tests.crash.scope import FULL_KILLS, OFTEN, Scope
 from tests.crash.verdict import Verdict
 from tests.harness.figures import END, begin, publish
 
@@ -27,6 +28,17 @@ def test_one_seed_draws_the_same_trials_and_another_others() -> None:
     first, again, other = ([*islice(drawn(CELLS, FOUND, seed), 1000)] for seed in (1, 1, 2))
     assert first == again
     assert first != other
+
+
+def test_of_its_boundaries_a_cell_dies_first_where_lives_were_ended_most_seldom() -> None:
+    """A boundary that few cells have is not left to chance."""
+    common = ("before submit #1", "after submit #1", "before append Filled #1", "after append Filled #1")
+    rare = "before append WaitEnded+Approved #1"
+    found = {
+        cell: Boundaries((*common, rare) if place % 10 == 0 else common, ("after find #1",)) for place, cell in enumerate(CELLS)
+    }
+    first_turn = [*islice(drawn(CELLS, found, 1), len(CELLS))]
+    assert sum(trial.boundary == rare for trial in first_turn) > 0.9 * len(CELLS) / 10
 
 
 def test_every_cell_dies_at_each_of_its_boundaries_in_turn() -> None:
@@ -58,8 +70,29 @@ def test_a_boundary_that_was_passed_and_never_struck_is_a_shortcoming() -> None:
     results = TrialResults()
     results.add(COUNTING, 0, a_verdict(0))
     results.add(MATRIX, 0, a_verdict(0))
-    assert "NEVER STRUCK: after submit" in shortcomings(results)
-    assert "NEVER STRUCK: before submit" not in shortcomings(results)
+    assert "NEVER STRUCK: after submit" in shortcomings(results, Scope())
+    assert "NEVER STRUCK: before submit" not in shortcomings(results, Scope())
+
+
+def test_a_full_campaign_strikes_each_boundary_of_a_play_thirty_times() -> None:
+    play = Matrix(rows=("exit of an entry that never fills",)).cells()[0]
+    passed = ["before submit #1", "before append Requested+WaitBegan #1", "after append Requested+WaitBegan #1"]
+    results = TrialResults()
+    results.add(COUNTING, 0, Verdict(play, [], boundaries=passed))
+    for number in range(OFTEN):
+        results.add(MATRIX, number, Verdict(play, [], struck=[passed[1], *([passed[2]] if number else [])]))
+    full, small = (Scope((POSITIONS,), kills=kills) for kills in (FULL_KILLS, FULL_KILLS - 1))
+    found = [each for each in shortcomings(results, full) if "STRUCK" in each]
+    assert found == ["STRUCK 29 TIMES: after append Requested", "STRUCK 29 TIMES: after append WaitBegan"]
+    assert [each for each in shortcomings(results, small) if "STRUCK" in each] == []
+    assert "| `append WaitBegan` | 30 | 29 |" in figures(results, 1, "make killmatrix-positions", full)
+
+
+def test_lives_are_ended_again_where_they_were_too_seldom_and_no_result_is_overwritten() -> None:
+    results = TrialResults()
+    results.add(MATRIX, 7, a_verdict(0))
+    assert results.next_number(MATRIX, 5) == 8
+    assert results.next_number(COUNTING, 5) == 5
 
 
 def test_figures_are_written_between_their_marks_and_nothing_else_is_touched(tmp_path: Path) -> None:
@@ -67,7 +100,7 @@ def test_figures_are_written_between_their_marks_and_nothing_else_is_touched(tmp
     page.write_text(f"before\n{begin('make killmatrix')}\nold\n{END}\nafter\n")
     results.add(MATRIX, 0, a_verdict(0))
     for _ in range(2):
-        publish(page, "make killmatrix", figures(results, 7, "make killmatrix"))
+        publish(page, "make killmatrix", figures(results, 7, "make killmatrix", Scope()))
     text = page.read_text()
     assert (text.startswith("before\n"), text.endswith("\nafter\n"), "old" in text) == (True, True, False)
     assert "1 kills in 1 trials; promises broken in 0" in text
@@ -77,7 +110,7 @@ def test_a_campaign_is_told_in_five_lines_by_its_own_figures() -> None:
     results = TrialResults()
     results.begin_run({"date": "today"})
     results.add(MATRIX, 0, replace(a_verdict(0), orders=12, pauses=1))
-    lines = in_short(results, 7, "make killmatrix KILLS=1 SEED=7").splitlines()
+    lines = in_short(results, 7, "make killmatrix KILLS=1 SEED=7", Scope()).splitlines()
     assert len(lines) == 5
     assert "1 kills and 1 pauses in 1 trials with 12 orders" in lines[1]
     assert "Promises broken in 0 trials. " in lines[2]

@@ -14,23 +14,27 @@ from tests.contract.event_stores import require_postgres
 from tests.crash.campaign import Campaign
 from tests.crash.cases import ENGINES, HELD, Case
 from tests.crash.defect_cases import EXPOSING
-from tests.crash.matrix import Matrix
+from tests.crash.matrix import KINDS, Matrix
 from tests.crash.scene import Scene, staged
 from tests.crash.summary import summary
 from tests.crash.trial import tried
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux: pidfd and PR_SET_PDEATHSIG")
 
-KILLS = 30
-"""Of each database."""
+KILLS = 15
+"""Of each database, amid single orders and amid exits."""
 SEED = 20
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_a_service_killed_at_any_boundary_leaves_one_order_a_signal_and_loses_none(engine: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_service_killed_at_any_boundary_leaves_one_order_a_signal_and_loses_none(
+    kind: str, engine: str, tmp_path: Path
+) -> None:
     if engine == "postgres":
         require_postgres()
-    campaign = Campaign(KILLS, SEED, Matrix((engine,), counted_with=("searchable",), counted_for=("prompt",)))
+    matrix = Matrix((engine,), counted_with=("searchable",), counted_for=("prompt",), rows=KINDS[kind])
+    campaign = Campaign(KILLS, SEED, matrix)
     verdicts = await campaign.run(tmp_path)
     assert not any(campaign.results.broken()), summary(verdicts)
     assert sum(verdict.deaths for verdict in verdicts) >= KILLS, summary(verdicts)

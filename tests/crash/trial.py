@@ -5,29 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from liveorder.application.trading.adopt import adopted_signal_id
 from liveorder.domain.values import Side
 from liveorder.testing.venue.control import VenueControl
-from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, OPERATIONS, Case, broker_id_of, instrument_of, key_of
+from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, OPERATIONS, Case, broker_id_of, instrument_of, key_of
 from tests.crash.crowd_trial import tried_with_many
-from tests.crash.lives import Lives, first_settled, is_without_store
-from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Process, ProcessEnded, Refused, eventually
+from tests.crash.play_trial import played
+from tests.crash.plays import PLAYS
+from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Process, Refused, eventually
 from tests.crash.scene import Scene
+from tests.crash.trial_of_lives import TrialOfLives
 from tests.crash.verdict import Evidence, Verdict, is_left_to_a_person, judged
-
-LIVES_TO_SETTLE_IN = 3
 
 
 async def tried(scene: Scene, case: Case, account: str) -> Verdict:
     """The case, on a store and an account of its own."""
     if case.crowd is not None:
         return await tried_with_many(scene, case, account)
+    if case.operation in PLAYS:
+        return await played(scene, case, account)
     stores = scene.stores[case.engine]
     url = await stores.new_store(account)
     control = scene.venues[case.key_class].control
@@ -63,105 +64,23 @@ class _Settled:
     """Since when the order was not in doubt any more; None where it is."""
 
 
-class _Trial:
+class _Trial(TrialOfLives[_Settled, Evidence]):
     def __init__(self, scene: Scene, case: Case, account: str, url: str, key: str, by_hand: str | None) -> None:
-        self._scene, self._case, self._account, self._url = scene, case, account, url
-        self._control = scene.venues[case.key_class].control
+        super().__init__(scene, case, account, url, key, {})
         self._operation, self._key, self._by_hand = OPERATIONS[case.operation], key, by_hand
-        self._lives = Lives()
-        self._boundaries, self._later_boundaries = list[str](), list[str]()
 
-    async def run(self) -> Verdict:
-        await self._first_life()
-        verdict = await self._settled_in_some_life() or Verdict(self._case, ["no life settled it"])
-        struck = [event["boundary"] for event in self._lives.emitted("struck")]
-        return replace(
-            verdict,
-            violations=verdict.violations + self._lives.problems,
-            struck=struck,
-            boundaries=self._boundaries,
-            later_boundaries=self._later_boundaries,
-        )
-
-    async def _first_life(self) -> None:
-        async with AsyncExitStack() as stack:
-            service = await self._life(stack, self._case.boundary)
-            try:
-                await service.wait_for("started")
-                await self._settle(service, time.monotonic())
-                await service.stop()
-                self._boundaries = (await service.wait_for("stopped"))["boundaries"]
-            except ProcessEnded:
-                self._lives.note_end_of(service)
-
-    async def _settled_in_some_life(self) -> Verdict | None:
-        for crash_at in (self._case.second, *[None] * (LIVES_TO_SETTLE_IN - 1)):
-            async with AsyncExitStack() as stack:
-                recovering = [await self._life(stack, crash_at) for _ in range(self._case.recoverers)]
-                evidence = await first_settled(recovering, self._settled)
-                if evidence is not None:
-                    return await self._judged(stack, recovering, evidence)
-        return None
-
-    async def _judged(self, stack: AsyncExitStack, recovering: list[Process], evidence: Evidence) -> Verdict:
-        sent = len(self._sent())
-        await self._take_over(stack, recovering, evidence.owner)
-        verdict = await judged(self._control, self._case, self._account, self._url, evidence, self._lives.processes)
-        if len(self._sent()) > sent:
-            verdict.violations.append("a service that took over a settled store sent something")
-        return verdict
-
-    async def _take_over(self, stack: AsyncExitStack, recovering: list[Process], owner: Process) -> None:
-        """The owner ends in good order; whoever stood by, or comes then, recovers what is settled already, and ends too."""
-        await owner.stop()
-        self._later_boundaries = (owner.emitted("stopped") or {}).get("boundaries", [])
-        standbys = [each for each in recovering if each is not owner] or [await self._life(stack, None)]
-        for standby in standbys:
-            with suppress(ProcessEnded):
-                await standby.wait_for("started")
-            await standby.stop()
-
-    async def _life(self, stack: AsyncExitStack, crash_at: str | None) -> Process:
-        case, owner = self._case, self._lives.next_name
-        terms = {"crash_at": crash_at, "delivery_bound_seconds": case.bound_seconds, "defect": case.defect}
-        service = self._scene.service(self._url, self._account, case.key_class, owner, **terms)
-        return await self._lives.begin(stack, service)
-
-    async def _settled(self, service: Process) -> Evidence | None:
-        spawned_at = time.monotonic()
-        try:
-            await service.wait_for("started")
-            last = settled = await self._settle(service, spawned_at)
-            if await self._until_nothing_is_under_way():
-                await service.ask("reconcile")
-                last = await self._settle(service, time.monotonic())
-            report, replays = await service.ask("reconcile"), await service.ask("replays")
-        except ProcessEnded:
-            self._lives.note_end_of(service)
-            return None
-        except Refused as refused:
-            if not is_without_store(service, refused):
-                raise
-            return None
+    async def _witnessed(self, service: Process, spawned_at: float, settled: _Settled, last: _Settled) -> Evidence:
+        report, replays = await service.ask("reconcile"), await service.ask("replays")
         return Evidence(
             service, self._key, last.order, last.doubts, report, replays, settled.at - spawned_at, spawned_at, settled.certain_at
         )
 
-    async def _until_nothing_is_under_way(self) -> bool:
-        """What was held has arrived, so that the venue's books are the last word. False where nothing was held."""
-        sent = [event["at"] for event in self._sent() if event["kind"] == self._case.point]
-        if self._case.delivery != HELD or not sent:
-            return False
-        arrived = datetime.fromisoformat(min(sent)) + timedelta(seconds=self._case.hold_seconds + 0.2)
-        await eventually(lambda: _has_passed(self._control, arrived), "the held request's arrival")
-        return True
-
-    def _sent(self) -> list[dict[str, Any]]:
-        return self._lives.emitted("sent")
+    async def _found(self, evidence: Evidence) -> Verdict:
+        return await judged(self._control, self._case, self._account, self._url, evidence, self._lives.processes)
 
     # --- one life --------------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, service: Process, spawned_at: float) -> _Settled:
+    async def _settle(self, service: Process, since: float) -> _Settled:
         """The signal, and what was wanted of its order, as often as it takes; until nothing is open, or only a doubt."""
         order = await self._begin(service)
         certain_at: float | None = None
@@ -172,7 +91,7 @@ class _Trial:
                 now = time.monotonic()
                 certain_at = None if order["is_in_doubt"] else certain_at or now
                 is_at_rest = state["is_quiet"] and not await self._trades_by_hand(order)
-                if is_at_rest or is_left_to_a_person(self._case, order, now - spawned_at):
+                if is_at_rest or is_left_to_a_person(self._case, order, now - since):
                     return _Settled(order, state["doubts"], now, certain_at)
                 if not order["requests"]:
                     await self._ask_for_the_rest(service, order)
@@ -213,7 +132,3 @@ class _Trial:
             if theirs.broker_order_id is not None and not theirs.filled_quantity:
                 await self._control.fill(theirs.broker_order_id, Decimal(quantity or 0), Decimal(BELOW_THE_MARKET))
         return True
-
-
-async def _has_passed(control: VenueControl, moment: datetime) -> bool:
-    return await control.now() > moment

@@ -120,7 +120,7 @@ async def judged(
         is_in_doubt=evidence.is_in_doubt,
         settling_seconds=evidence.settling_seconds,
         doubt_seconds=doubt_seconds,
-        outlived_recovery=_outlived_recovery(case, lives),
+        outlived_recovery=outlived_recovery(case, [each for each in emitted(lives, "sent") if each["kind"] == case.point], lives),
         venue_orders=len(theirs),
         anomalies=stored.anomalies,
     )
@@ -186,11 +186,11 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
         yield f"its events make it {shown}"
 
 
-def _outlived_recovery(case: Case, lives: Sequence[Process]) -> bool | None:
-    sent = [event["monotonic"] for event in emitted(lives, "sent") if event["kind"] == case.point]
+def outlived_recovery(case: Case, sent: Sequence[Mapping[str, Any]], lives: Sequence[Process]) -> bool | None:
+    """`sent`: the requests of which the first was held, if one was."""
     if case.delivery != HELD or not sent:
         return None
-    arrival = sent[0] + case.hold_seconds
-    died = any(sent[0] <= event["monotonic"] < arrival for event in emitted(lives, "struck"))
-    recovered = [event["monotonic"] for event in emitted(lives, "started") if event["monotonic"] > sent[0]]
+    arrival = sent[0]["monotonic"] + case.hold_seconds
+    died = any(sent[0]["monotonic"] <= event["monotonic"] < arrival for event in emitted(lives, "struck"))
+    recovered = [event["monotonic"] for event in emitted(lives, "started") if event["monotonic"] > sent[0]["monotonic"]]
     return bool(recovered[0] < arrival) if died and recovered else None

@@ -135,3 +135,31 @@ def opens_before_it_has_closed(engine: Engine) -> None:
         return Follows(signal.model_copy(update={"quantity": max(signal.quantity - first.quantity, Decimal(1))}))
 
     waits.is_over, waiting._what_follows = at_once, follows
+
+
+def begins_each_closing_anew(engine: Engine) -> None:
+    """A kill that closes counts its number wrongly, and no rule knows of the closing order that is still out."""
+    forgets_what_is_closing(engine)
+    flatten: Any = engine.kill_all._flatten
+    next_one, is_open = flatten._next, flatten._open
+
+    async def another(*asked: Any) -> tuple[str, None]:
+        signal_id, before = await next_one(*asked)
+        return (signal_id if before is None else f"{signal_id}-again"), None
+
+    flatten._next = another
+    flatten._open = lambda *asked: {name: units for name, units in is_open(*asked).items() if name not in _shares_out(engine)}
+
+
+def _shares_out(engine: Engine) -> set[str]:
+    return {name for order in engine.orders.unfinished() if order.intent.shares for name in order.intent.strategies}
+
+
+def forgets_what_was_transferred(engine: Engine) -> None:
+    """A transfer that comes again is another one."""
+    transfer: Any = engine.transfer
+
+    async def unknown(*asked: Any) -> None:
+        return None
+
+    transfer._known = unknown
