@@ -13,6 +13,8 @@ from tests.crash.wires import WIRES
 
 SIGNAL_ID = "sig-1"
 ALWAYS_TRADED: Mapping[str, str] = {"symbol": "BTC/USD", "time_in_force": "GTC"}
+TRADED = "CRYPTO:BTC/USD"
+"""The same, by the venue's key."""
 ENGINES = ("sqlite", "postgres")
 DELIVERIES: Mapping[str, FaultKind | None] = {
     "prompt": None,
@@ -158,7 +160,7 @@ def a_signal(
 
 def instrument_of(key_class: str) -> str:
     """What is traded there, by the venue's key."""
-    return WIRES[key_class].instrument if key_class in WIRES else "CRYPTO:BTC/USD"
+    return WIRES[key_class].instrument if key_class in WIRES else TRADED
 
 
 def broker_id_of(key_class: str, venue_id: str) -> str:

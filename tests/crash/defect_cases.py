@@ -40,8 +40,8 @@ EXPOSING: Mapping[str, Case] = {
         HELD,
         Point.SUBMIT,
         "before append OutcomeUnknown #1",
-        hold_seconds=9.0,
-        bound_seconds=10.0,
+        hold_seconds=14.0,
+        bound_seconds=15.0,
     ),
     "transfer not known again": Case(
         "transfer between strategies", "sqlite", "unique", "prompt", Point.SUBMIT, "after append PositionTransferred #1"

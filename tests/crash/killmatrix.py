@@ -20,7 +20,7 @@ from tests.crash.campaign import AT_ONCE, Campaign
 from tests.crash.cases import DELIVERIES, ENGINES
 from tests.crash.in_short import in_short
 from tests.crash.key_classes import KEY_CLASSES
-from tests.crash.matrix import COUNTED_WITH, KINDS, ORDERS, Matrix
+from tests.crash.matrix import COUNTED_WITH, KINDS, ORDERS, POSITIONS, Matrix
 from tests.crash.published import figures, shortcomings
 from tests.crash.results import MATRIX, TrialResults
 from tests.crash.scope import Scope
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = TrialResults(given.results)
     counted_for = tuple(DELIVERIES) if is_whole else ("prompt", "lost")
     key_classes = tuple(KEY_CLASSES) if given.broker is None else (given.broker,)
-    counted_with = COUNTED_WITH if given.broker is None else key_classes
+    counted_with = key_classes if given.broker is not None else COUNTED_WITH if is_whole else COUNTED_WITH[-1:]
+    if given.broker is not None and POSITIONS in (given.of or ()):
+        _parser().error("--of positions: plays are tried at the simulated broker only; leave out --broker")
     scope = Scope(_kinds(given.of, given.broker), given.broker, given.kills)
     matrix = Matrix(engines, key_classes, counted_with, counted_for, scope.rows)
     campaign = Campaign(given.kills, given.seed, matrix, given.at_once, results, scope)
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _kinds(named: Sequence[str] | None, broker: str | None) -> Sequence[str]:
-    """Plays are the engine's matter: without a word, a campaign at a broker has none."""
+    """Plays are the engine's matter: a campaign at a broker has none."""
     return tuple(named or (KINDS if broker is None else (ORDERS,)))
 
 

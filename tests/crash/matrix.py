@@ -179,13 +179,13 @@ def _of(cell: Case, passed: Sequence[str]) -> Sequence[str]:
 
     In a play it may die sooner, too.
     """
-    row = ROWS[cell.operation]
+    row, about = ROWS[cell.operation], _from(ROWS[cell.operation].struck_from, passed)
     if cell.delivery == HELD and (isinstance(row, Play) or row.struck_from == STRUCK_FROM or cell.point is not Point.SUBMIT):
         amid = _from(f"before {_befallen(cell)}", passed)
         end = next((place for place, each in enumerate(amid) if not _ARRIVALS.isdisjoint(_events(each))), len(amid))
-        sooner = _from(row.struck_from, passed[: len(passed) - len(amid)]) if isinstance(row, Play) else []
+        sooner = about[: len(about) - len(amid)] if isinstance(row, Play) and len(about) > len(amid) else []
         return [*sooner, *amid[:end]]
-    return _from(row.struck_from, passed)
+    return about
 
 
 def _events(label: str) -> list[str]:

@@ -20,10 +20,9 @@ from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.values import Side
 from liveorder.testing.venue.control import VenueControl
 from liveorder.testing.venue.faults import Point
-from tests.crash.cases import ALWAYS_TRADED, BELOW_THE_MARKET, Case, instrument_of, key_of
+from tests.crash.cases import ALWAYS_TRADED, BELOW_THE_MARKET, TRADED, Case, key_of
 from tests.crash.processes import Process, Refused
 from tests.crash.verdict import LIVE, is_left_to_a_person
-from tests.crash.wires import WIRES
 
 KILL_SECONDS = 2.0
 """A kill waits so long for each cancel and each closing order."""
@@ -64,7 +63,7 @@ class Play:
         return self.befalls[point].nth
 
     def befallen_key(self, case: Case, account: str) -> str:
-        return key_of(account, named(self.befalls[case.point].signal_id, case.key_class))
+        return key_of(account, named(self.befalls[case.point].signal_id))
 
 
 class Stage:
@@ -76,6 +75,8 @@ class Stage:
         self.orders: dict[str, dict[str, Any]] = {}
         """By signal id, as the service has them."""
         self.doubts: Sequence[str] = ()
+        self.settled_at = 0.0
+        """When it was first at rest, by the machine's monotonic clock."""
         self._in_doubt_since: dict[str, float] = {}
 
     async def look(self) -> None:
@@ -86,8 +87,7 @@ class Stage:
         self._in_doubt_since = {key: self._in_doubt_since.get(key, now) for key in in_doubt}
 
     async def give(self, signal: Given) -> None:
-        traded = WIRES[self.case.key_class].signal if self.case.key_class in WIRES else ALWAYS_TRADED
-        order = await self.service.ask("execute", raw=json.dumps({**signal, **traded}))
+        order = await self.service.ask("execute", raw=json.dumps({**signal, **ALWAYS_TRADED}))
         self.orders[order["signal_id"]] = order
 
     def has_ended(self, signal_id: str) -> bool:
@@ -152,13 +152,9 @@ def _signal(signal_id: str, strategy: str, side: str, **fields: str) -> Given:
 CLOSING = "flatten"
 
 
-def named(signal_id: str, key_class: str) -> str:
+def named(signal_id: str) -> str:
     """A closing order's signal id is derived; others have their own."""
-    if signal_id != CLOSING:
-        return signal_id
-    product = WIRES[key_class].signal.get("product") if key_class in WIRES else None
-    place = [datetime.now(UTC).date().isoformat(), instrument_of(key_class), *([product] if product else [])]
-    return "-".join([CLOSING, *place, "1"])
+    return f"{CLOSING}-{datetime.now(UTC).date().isoformat()}-{TRADED}-1" if signal_id == CLOSING else signal_id
 
 
 # --- steps -----------------------------------------------------------------------------------------------------------------------
@@ -215,9 +211,8 @@ def filled_by_hand(signal_id: str, quantity: str) -> Step:
 
 def transferred(giver: str, taker: str, quantity: str, name: str) -> Step:
     async def step(stage: Stage) -> bool:
-        instrument = instrument_of(stage.case.key_class)
         with suppress(Refused):  # nothing is held yet, or what is open could still take it
-            await stage.service.ask("transfer", instrument=instrument, giver=giver, taker=taker, quantity=quantity, name=name)
+            await stage.service.ask("transfer", instrument=TRADED, giver=giver, taker=taker, quantity=quantity, name=name)
             return True
         return False
 

@@ -50,6 +50,7 @@ class PlayTrial(TrialOfLives[Stage, Played]):
                     await self._look_again(stage)
             while not stage.is_at_rest:
                 await self._look_again(stage)
+        stage.settled_at = time.monotonic()
         return stage
 
     async def _look_again(self, stage: Stage) -> None:
@@ -59,7 +60,6 @@ class PlayTrial(TrialOfLives[Stage, Played]):
             self._shown[order["key"]] = max(order["version"], self._shown.get(order["key"], 0))
 
     async def _witnessed(self, service: Process, spawned_at: float, settled: Stage, last: Stage) -> Played:
-        settling_seconds = time.monotonic() - spawned_at
         await last.look()
         return Played(
             service,
@@ -70,7 +70,7 @@ class PlayTrial(TrialOfLives[Stage, Played]):
             await service.ask("reconcile"),
             await service.ask("replays"),
             self._shown,
-            settling_seconds,
+            settled.settled_at - spawned_at,
         )
 
     async def _found(self, evidence: Played) -> Verdict:

@@ -62,6 +62,16 @@ PLAYS: Mapping[str, Play] = {
             endings={"in": [("CANCELLED", "0")], "out": [("REJECTED", "0")]},
         ),
         Play(
+            "exit while its entry is in doubt",
+            (given(buys("in", "A", "6")), given(exits("out", "A")), ended("in", "out")),
+            {Point.SUBMIT: Befallen("in")},
+            struck_from=_WAITS,
+            endings={
+                "in": [("CANCELLED", "0"), ("CANCELLED", "4"), ("FILLED", "6")],
+                "out": [("REJECTED", "0"), ("FILLED", "4"), ("FILLED", "6")],
+            },
+        ),
+        Play(
             "exit without a connection",
             (given(buys("in", "A", "6")), ended("in"), without_connection(exits("out", "A")), ended("out")),
             {Point.SUBMIT: Befallen("out", 2)},

@@ -1,4 +1,4 @@
-"""A calendar by which every market is closed until a test opens it."""
+"""A calendar by which every market is closed until a test opens it: then each has its hours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SettableMarket(ExchangeCalendars):
         self.is_closed = is_closed
 
     def is_open(self, calendar_name: str, at: datetime, hours: TradingHours = TradingHours.REGULAR) -> bool:
-        return not self.is_closed
+        return not self.is_closed and super().is_open(calendar_name, at, hours)
 
     def next_open(self, calendar_name: str, at: datetime) -> datetime:
-        return at + _LATER if self.is_closed else at
+        return at + _LATER if self.is_closed else super().next_open(calendar_name, at)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tests.crash.verdict import Verdict
 
-_LINE = "{:<34}{:>7}{:>7}{:>11}{:>10}{:>10}{:>10}"
+_LINE = "{:<48}{:>7}{:>7}{:>11}{:>10}{:>10}{:>10}"
 _HEAD = _LINE.format("", "trials", "kills", "violations", "in doubt", "p50 s", "max s")
 
 
