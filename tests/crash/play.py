@@ -145,6 +145,11 @@ def rests(signal_id: str, strategy: str, quantity: str) -> Given:
     return buys(signal_id, strategy, quantity, order_type="LIMIT", limit_price=BELOW_THE_MARKET)
 
 
+def guards(signal_id: str, strategy: str, quantity: str) -> Given:
+    """A stop far from the market."""
+    return sells(signal_id, strategy, quantity, order_type="STOP", role="STOP_LOSS", stop_price=BELOW_THE_MARKET)
+
+
 def _signal(signal_id: str, strategy: str, side: str, **fields: str) -> Given:
     return {"signal_id": signal_id, "strategy_name": strategy, "side": side, "order_type": "MARKET"} | fields
 

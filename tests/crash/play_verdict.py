@@ -10,7 +10,6 @@ from typing import Any
 
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import WaitReason
 from tests.crash.cases import Case
 from tests.crash.key_classes import finds_by_key, trusts_absence
 from tests.crash.play import CLOSING, Play, net_of
@@ -56,7 +55,7 @@ def violations(
         yield from (f"{order.intent.signal_id}: {each}" for each in _of_one(case, order, at_venue[key], played))
         yield from unresolved(stored, order)
     has_doubts = any(order.is_in_doubt for order in orders.values())
-    yield from _waits(orders, played, has_doubts=has_doubts)
+    yield from _waits(orders, played)
     yield from _positions(account, stored, orders, at_venue, played)
     if not has_doubts:
         yield from _endings(play, orders, played)
@@ -111,8 +110,8 @@ def _doubt(case: Case, order: LiveOrder, theirs: Sequence[OrderSnapshot], played
         yield f"{order.filled_quantity:f} filled here, {filled_of(theirs)} at the venue"
 
 
-def _waits(orders: Mapping[str, LiveOrder], played: Played, *, has_doubts: bool) -> Iterator[str]:
-    """What waits still does so for an entry in doubt, and is listed; nothing else is."""
+def _waits(orders: Mapping[str, LiveOrder], played: Played) -> Iterator[str]:
+    """What waits still does so for an order in doubt, and is listed; nothing else is."""
     by_id = {order.order_id: order for order in orders.values()}
     waiting = {order.intent.signal_id: order for order in orders.values() if order.is_waiting}
     if sorted(played.books["waiting"]) != sorted(waiting):
@@ -120,7 +119,7 @@ def _waits(orders: Mapping[str, LiveOrder], played: Played, *, has_doubts: bool)
     for name, order in waiting.items():
         assert order.wait is not None
         awaited = [by_id[each] for each in order.wait.orders]
-        if order.wait.reason is not WaitReason.ENTRY or not any(entry.is_in_doubt for entry in awaited):
+        if not any(each.is_in_doubt for each in awaited):
             yield f"{name} waits in vain: {order.wait.message}"
 
 

@@ -16,6 +16,7 @@ from tests.crash.play import (
     filled_by_hand,
     flattened,
     given,
+    guards,
     market_opens,
     rests,
     sells,
@@ -70,6 +71,20 @@ PLAYS: Mapping[str, Play] = {
                 "in": [("CANCELLED", "0"), ("CANCELLED", "4"), ("FILLED", "6")],
                 "out": [("REJECTED", "0"), ("FILLED", "4"), ("FILLED", "6")],
             },
+        ),
+        Play(
+            "exit for which a stop makes way",
+            (
+                given(buys("in", "A", "6")),
+                ended("in"),
+                given(guards("stop", "A", "6")),
+                works("stop"),
+                given(exits("out", "A")),
+                ended("stop", "out"),
+            ),
+            {Point.SUBMIT: Befallen("out", 3), Point.CANCEL: Befallen("stop")},
+            struck_from=_WAITS,
+            endings={"in": [("FILLED", "6")], "stop": [("CANCELLED", "0")], "out": [("FILLED", "6")]},
         ),
         Play(
             "exit without a connection",
