@@ -69,9 +69,14 @@ class Play:
 class Stage:
     """One life, as steps see it."""
 
-    def __init__(self, service: Process, control: VenueControl, case: Case, account: str, notes: list[str]) -> None:
-        """`notes`: broken promises that only show while it goes on."""
-        self.service, self.control, self.case, self.account, self.notes = service, control, case, account, notes
+    def __init__(
+        self, service: Process, control: VenueControl, case: Case, account: str, notes: list[str], shown: dict[str, int]
+    ) -> None:
+        """`notes`: broken promises that only show while it goes on. `shown`: by key, the latest version of each order that any
+        life has shown.
+        """
+        self.service, self.control, self.case, self.account = service, control, case, account
+        self.notes, self._shown = notes, shown
         self.orders: dict[str, dict[str, Any]] = {}
         """By signal id, as the service has them."""
         self.doubts: Sequence[str] = ()
@@ -81,14 +86,19 @@ class Stage:
 
     async def look(self) -> None:
         state, now = await self.service.ask("state"), time.monotonic()
-        self.orders |= {order["signal_id"]: order for order in state["orders"].values()}
+        self._take(*state["orders"].values())
         self.doubts = state["doubts"]
         in_doubt = [order["key"] for order in self.orders.values() if order["is_in_doubt"]]
         self._in_doubt_since = {key: self._in_doubt_since.get(key, now) for key in in_doubt}
 
     async def give(self, signal: Given) -> None:
         order = await self.service.ask("execute", raw=json.dumps({**signal, **ALWAYS_TRADED}))
-        self.orders[order["signal_id"]] = order
+        self._take(order)
+
+    def _take(self, *orders: dict[str, Any]) -> None:
+        for order in orders:
+            self.orders[order["signal_id"]] = order
+            self._shown[order["key"]] = max(order["version"], self._shown.get(order["key"], 0))
 
     def has_ended(self, signal_id: str) -> bool:
         return not self.orders[signal_id]["is_open"]

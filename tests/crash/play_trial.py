@@ -43,7 +43,7 @@ class PlayTrial(TrialOfLives[Stage, Played]):
         """By key, the latest version of each order that any life has shown."""
 
     async def _settle(self, service: Process, since: float) -> Stage:
-        stage = Stage(service, self._control, self._case, self._account, self._lives.problems)
+        stage = Stage(service, self._control, self._case, self._account, self._lives.problems, self._shown)
         async with asyncio.timeout(PLAY_SECONDS):
             for step in self._play.steps:
                 while not (await step(stage) or stage.has_doubts_left):
@@ -56,14 +56,11 @@ class PlayTrial(TrialOfLives[Stage, Played]):
     async def _look_again(self, stage: Stage) -> None:
         await asyncio.sleep(POLL_SECONDS)
         await stage.look()
-        for order in stage.orders.values():
-            self._shown[order["key"]] = max(order["version"], self._shown.get(order["key"], 0))
 
     async def _witnessed(self, service: Process, spawned_at: float, settled: Stage, last: Stage) -> Played:
         await last.look()
         return Played(
             service,
-            last.orders,
             last.doubts,
             await service.ask("held"),
             await service.ask("books"),

@@ -21,10 +21,9 @@ from tests.harness.holdings_by_log import HoldingsByLog
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What the last life said: its orders by signal id, what strategies hold, its books, its reconciliation."""
+    """What the last life said: its doubts, what strategies hold, its books, its reconciliation."""
 
     owner: Process
-    orders: Mapping[str, dict[str, Any]]
     doubts: Sequence[str]
     held: Mapping[str, str]
     books: Mapping[str, Any]

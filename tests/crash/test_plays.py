@@ -24,7 +24,7 @@ CASE = Case("exit of all that was filled", "sqlite", "none", "prompt", Point.SUB
 ANY = Play("any", (), {}, "", {"signal-1": [("FILLED", "100")]}, held={"trend": "100"})
 FILLED = (intent(), submission(), acknowledged(), fill("e-1", 100))
 CLEAN: dict[str, Any] = {"is_clean": True, "differences": []}
-PLAYED = Played(SimpleNamespace(events=[]), {}, [], {"trend": "100"}, {"differences": [], "waiting": []}, CLEAN, True, {}, 0.0)  # type: ignore[arg-type]  # no process
+PLAYED = Played(SimpleNamespace(events=[]), [], {"trend": "100"}, {"differences": [], "waiting": []}, CLEAN, True, {}, 0.0)  # type: ignore[arg-type]  # no process
 
 
 def at_venue(quantity: int, key: str = KEY, status: BrokerStatus = BrokerStatus.FILLED) -> OrderSnapshot:
@@ -97,7 +97,7 @@ async def test_where_flat_is_said_the_venue_and_every_strategy_are_asked(units: 
 
     service: Any = SimpleNamespace(ask=ask)
     control: Any = SimpleNamespace(orders=orders)
-    stage = Stage(service, control, CASE, "U1", [])
+    stage = Stage(service, control, CASE, "U1", [], {})
     assert await flattened(stage)
     assert len(stage.notes) == (1 if units else 0)
 
