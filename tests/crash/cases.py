@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from liveorder.domain.identifiers import SignalKey
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
@@ -170,3 +171,8 @@ def broker_id_of(key_class: str, venue_id: str) -> str:
 
 def key_of(account: str, signal_id: str = SIGNAL_ID) -> str:
     return SignalKey("test", account, signal_id).client_order_id
+
+
+def plain_units(quantity: Decimal) -> str:
+    """As the endings of a case have it: 6.0000 is 6."""
+    return f"{quantity.normalize():f}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.order import LiveOrder
-from tests.crash.cases import Case
+from tests.crash.cases import Case, plain_units
 from tests.crash.crowd import Member
 from tests.crash.key_classes import finds_by_key, trusts_absence
 from tests.crash.processes import Process
@@ -101,7 +101,7 @@ def _of_one(
 
 def _compared(order: LiveOrder, ours: Mapping[str, Any], theirs: Sequence[OrderSnapshot]) -> Iterator[str]:
     """What is shown, what is stored and what is at the venue."""
-    if (order.status.value, f"{order.filled_quantity:f}") != (ours["status"], ours["filled"]):
+    if (order.status.value, plain_units(order.filled_quantity)) != (ours["status"], ours["filled"]):
         yield f"its events make it {order.status} with {order.filled_quantity:f}, and {ours['status']} {ours['filled']} is shown"
     if Decimal(ours["filled"]) > filled_of(theirs) or (not ours["is_in_doubt"] and Decimal(ours["filled"]) != filled_of(theirs)):
         yield f"{ours['filled']} filled here, {filled_of(theirs)} at the venue"

@@ -10,7 +10,7 @@ from typing import Any
 
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.order import LiveOrder
-from tests.crash.cases import Case
+from tests.crash.cases import Case, plain_units
 from tests.crash.key_classes import finds_by_key, trusts_absence
 from tests.crash.play import CLOSING, Play, net_of
 from tests.crash.processes import Process
@@ -156,7 +156,7 @@ def _endings(play: Play, orders: Mapping[str, LiveOrder], played: Played) -> Ite
     closing = [order for order in orders.values() if order.intent.signal_id.startswith(CLOSING)]
     for order in orders.values():
         allowed = play.endings.get(order.intent.signal_id)
-        if allowed is not None and (order.status.value, f"{order.filled_quantity:f}") not in allowed:
+        if allowed is not None and (order.status.value, plain_units(order.filled_quantity)) not in allowed:
             why = f"({order.reject_reason or order.cancel_reason}: {order.error_message})"
             yield f"{order.intent.signal_id} ended {order.status} with {order.filled_quantity:f} {why}"
     for _, filled in play.endings.get(CLOSING, ()):

@@ -29,6 +29,7 @@ from liveorder.domain.signal import Signal
 from liveorder.infrastructure.signals.followed_file import FollowedFile
 from liveorder.infrastructure.signals.growing_file import end_of
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
+from tests.crash.cases import plain_units
 from tests.crash.composition import composed
 from tests.crash.plans import ServicePlan
 from tests.crash.process_crash_point import Emit, ProcessCrashPoint
@@ -236,7 +237,7 @@ class _Served:
         for instrument in self.engine.risk.positions(self._account):
             for key, position in self.engine.risk.holdings(self._account, instrument).items():
                 held[key.strategy_name] += position.quantity
-        return {name: f"{quantity.normalize():f}" for name, quantity in held.items()}
+        return {name: plain_units(quantity) for name, quantity in held.items()}
 
     async def _books(self) -> Any:
         """Where the ledger and the reports differ; and the orders that are listed as waiting, by signal id."""
@@ -306,7 +307,7 @@ def _shown(order: LiveOrder) -> dict[str, Any]:
         "is_open": not order.is_finished,
         "reason": str(order.reject_reason or order.cancel_reason),
         "message": order.error_message,
-        "filled": f"{order.filled_quantity:f}",
+        "filled": plain_units(order.filled_quantity),
         "limit_price": None if order.limit_price is None else f"{order.limit_price:f}",
         "is_in_doubt": order.is_in_doubt,
         "anomalies": sorted(order.anomalies),

@@ -11,7 +11,7 @@ from uuid import UUID
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.order.events import SubmissionStarted
 from liveorder.testing.venue.control import VenueControl
-from tests.crash.cases import HELD, OPERATIONS, Case
+from tests.crash.cases import HELD, OPERATIONS, Case, plain_units
 from tests.crash.key_classes import finds_by_key, is_of_another_day, longest_doubt_seconds, trusts_absence
 from tests.crash.processes import Process
 from tests.crash.stored import Stored, emitted, of_any, stored_at, unresolved
@@ -181,7 +181,7 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
         yield "replaying its events makes another order"
     if order.version < evidence.order["version"]:
         yield "events are missing from the log"
-    shown = (order.status.value, f"{order.filled_quantity:f}")
+    shown = (order.status.value, plain_units(order.filled_quantity))
     if not evidence.is_in_doubt and shown != (evidence.order["status"], evidence.order["filled"]):
         yield f"its events make it {shown}"
 
