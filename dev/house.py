@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -104,7 +105,9 @@ async def _walk() -> Counter[str]:
         async with Runner.open(**settings) as runner:
             sys.setprofile(walk)
             try:
-                order = await runner.execute(Signal(signal_id="walk", symbol="BTC/USD", side="BUY", quantity="0.1"))
+                order = await runner.execute(
+                    Signal(signal_id="walk", symbol="BTC/USD", side="BUY", quantity="0.1", timestamp=datetime.now(UTC))
+                )
             finally:
                 sys.setprofile(None)
     if order.reason is not None:

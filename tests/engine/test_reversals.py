@@ -199,13 +199,13 @@ async def _dies_turning(folder: Path, way: str, crash_at: int | None) -> list[st
             await engine.execute.execute(a_signal("in", quantity=20))
             await engine.execute.execute(an_exit("stop", **STOP))
         crash_point, make_store, make_connection = CrashPoint(crash_at), scene.store, scene._connection
-        scene.store = lambda: crashing_store(make_store(), crash_point)  # type: ignore[method-assign]
+        scene.store = lambda: crashing_store(make_store(), crash_point)  # type: ignore[method-assign]  # for this test
 
         def connection(account_id: str) -> Any:
             made = make_connection(account_id)
             return type(made)(made.terms, crashing_broker(made.broker, crash_point), made.market_data, made.instruments)
 
-        scene._connection = connection  # type: ignore[method-assign]
+        scene._connection = connection  # type: ignore[method-assign]  # for this test
         engine = scene.engine()
         with suppress(Crashed):
             await engine.start()
@@ -215,7 +215,7 @@ async def _dies_turning(folder: Path, way: str, crash_at: int | None) -> list[st
                     break
                 await asyncio.sleep(0.25)
         await scene.dies(engine)
-        scene.store, scene._connection = make_store, make_connection  # type: ignore[method-assign]
+        scene.store, scene._connection = make_store, make_connection  # type: ignore[method-assign]  # for this test
         await asyncio.sleep(60)
         async with scene.living() as again:
             await turns(again, **WAYS[way])

@@ -28,7 +28,7 @@ def late_prices(engine: Engine, *seconds: float) -> None:
             await asyncio.sleep(waits.pop(0))
         return await price(*asked, **how)
 
-    gateway.price = late  # type: ignore[method-assign]
+    gateway.price = late  # type: ignore[method-assign]  # for this test
 
 
 async def in_a_row(engine: Engine, *signals: Any) -> list[LiveOrder]:
@@ -125,7 +125,25 @@ async def test_a_price_that_fails_once_makes_no_exit_overtake(tmp_path: Path) ->
                 raise failures.pop()
             return await latest(instrument)
 
-        gateway.market_data.latest = failing_once  # type: ignore[method-assign]
+        gateway.market_data.latest = failing_once  # type: ignore[method-assign]  # for this test
         await in_a_row(engine, a_signal("in"), a_signal("out", side="SELL", role="EXIT", quantity=None))
         await until(lambda: engine.is_quiet)
         assert holds(engine) == 0
+
+
+async def test_a_signal_that_comes_again_counts_only_as_the_order_that_it_is(tmp_path: Path) -> None:
+    """A file that is read anew after a restart gives what is known, and behind it a target that is new."""
+    async with a_scene(tmp_path, limits=LAX) as scene:
+        signals = [a_signal("in", timestamp=scene.clock.now()), a_signal("out", side="SELL", quantity=4)]
+        async with scene.living() as engine:
+            for signal in signals:
+                await engine.execute.execute(signal)
+                await until(lambda: engine.is_quiet)
+            assert holds(engine) == 6
+        async with scene.living() as engine:
+            target = a_signal("to", side=None, quantity=None, target_quantity=12)
+            *known, new = await in_a_row(engine, *signals, target)
+            assert [each.intent.signal_id for each in known] == ["in", "out"]
+            assert (new.terms.side.value, new.quantity) == ("BUY", Decimal(6))
+            await until(lambda: engine.is_quiet)
+            assert holds(engine) == 12

@@ -142,7 +142,11 @@ async def _(step: s.VenueActed, environment: Environment, number: int) -> None:
 @carry_out.register
 async def _(step: s.TradedByHand, environment: Environment, number: int) -> None:
     side = Side.BUY if step.units > 0 else Side.SELL
-    name = await environment.control.place(step.account_id, step.instrument, side, abs(step.units))
+    try:
+        name = await environment.control.place(step.account_id, step.instrument, side, abs(step.units))
+    except BrokerError as error:
+        environment.trace.note("venue", f"a person's {step.units} {step.instrument} are refused: {error}")
+        return
     environment.trace.note("venue", f"a person trades {step.units} {step.instrument} as {name}")
     environment.outsiders.add(name)
 

@@ -197,7 +197,7 @@ class ExecuteOrder:
         self._risk, self._figures, self._positions, self._fees = risk, figures, positions, fees
         self._gate, self._halts, self._submit = gate, halts, submit
         self._waits, self._clock, self._log = waits, clock, log
-        self._recent, self._turns = RecentSignals(), Turns()
+        self._recent, self._turns, self._began_at = RecentSignals(), Turns(), clock.now()
 
     async def execute(
         self,
@@ -285,6 +285,8 @@ class ExecuteOrder:
         key = store.keys.client_order_id(signal.account_id or store.default_account, signal.signal_id)
         if (live := self._orders.known_by_key(key)) is not None:
             return same_order(live, signal), False
+        if self._may_be_old(signal) and (known := await self._known(signal, await self._orders.claims(known_by))):
+            return known, False  # asked before anything counts it as one more order
         try:
             gateway = self.gateway_for(signal)
             is_urgent = operator is not None and signal.effect is PositionEffect.CLOSE
@@ -308,6 +310,10 @@ class ExecuteOrder:
             known = await self._known(signal, error.claims)
             assert known is not None
             return known, False
+
+    def _may_be_old(self, signal: Signal) -> bool:
+        """Whether an earlier run may have had it. What came in this run is remembered."""
+        return signal.timestamp is None or signal.timestamp < self._began_at
 
     def _series(self, signal: Signal) -> Series:
         store = self._orders.identity
