@@ -42,7 +42,7 @@ class Standing(NamedTuple):
     difference: Decimal | None = ZERO
     """The broker's quantity less the account's as we have it; None: not known."""
     orders: tuple[OpenExposure, ...] = ()
-    """The strategy's own open and in-doubt orders."""
+    """The strategy's own open and in-doubt orders that may trade yet."""
     heard_difference: Decimal | None = None
     """As `difference`, as the broker said after our last fill; None: nothing of that kind was heard."""
 
@@ -88,6 +88,15 @@ class Standing(NamedTuple):
     def units_of(self, order: OpenExposure) -> Decimal:
         """What of the order is its own: all of it where positions are the account's."""
         return order.units_of(self.whose) if any(name == self.whose for name, _ in order.parts) else order.quantity
+
+    def entries_for(self, side: Side) -> tuple[OpenExposure, ...]:
+        """Its orders that may open or enlarge what an order of `side` closes; where that adds to what is held, only if they could
+        turn it round.
+        """
+        way = side.opposite
+        entries = tuple(each for each in self.orders if each.side is way and not each.closes)
+        against = EXACT.minus(way.signed(self.own.quantity))
+        return () if against > 0 and total(map(self.units_of, entries)) <= against else entries
 
     def named(self, side: Side) -> str:
         """The ids of its open orders of this side."""
@@ -218,6 +227,10 @@ def amount_of(signal: Signal, by: Basis) -> Amount:
 
 def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
     own, exits = by.standing.own, _exits_met(signal, side, by)
+    if signal.quantity is not None:
+        sized = _rounded(Amount(side, PositionEffect.CLOSE), signal.quantity, by)
+        if sized.problem is not None:
+            return replace(sized, quantity=signal.quantity)
     if refusal := _not_closed(side, by, exits):
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
     free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)

@@ -23,7 +23,7 @@ from liveorder.domain.quotes import Price, Priced
 from liveorder.domain.risk import OpenExposure, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, SignalHours, UnusableSignal
-from liveorder.domain.values import OrderRole, Product, Side, TimeInForce, TradingHours, TradingMode
+from liveorder.domain.values import EXACT, OrderRole, Product, Side, TimeInForce, TradingHours, TradingMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,13 @@ class SizedIntent:
     """Orders of its strategy of which has to be known what became of them before it can be sized."""
     is_first_leg: bool = False
     """It closes, and once it is wholly filled another order opens the other side."""
+
+    @property
+    def once_entered(self) -> OrderRequested:
+        """Of an exit without an amount yet: as it would be once all of its entries are filled."""
+        terms, own = self.intent.terms, self.standing.own
+        most = EXACT.add(abs(own.quantity), own.taken_by(terms.side.opposite))
+        return self.intent.with_terms(quantity=terms.quantity or most, notional=None)
 
 
 _OF_CONTRACT = ("exchange", "asset_class", "currency", "expiry", "strike", "right", "trading_class", "multiplier", "con_id")

@@ -34,6 +34,7 @@ from liveorder.domain.risk import (
     assess_all,
     is_reducing,
     is_short,
+    lasting_refusal,
 )
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import EXACT, PositionEffect, TimeInForce, TradingHours
@@ -130,6 +131,14 @@ class RiskGate:
             view = view._replace(halt=None)
         levels = self._levels(gateway, intent, view, order.order_id)
         return assess(Proposal.of(intent, is_operators=order.is_persons), view, limits, GATES, levels).refusal
+
+    def judge_lasting(self, gateway: Gateway, intent: OrderRequested, *, is_operators: bool) -> RiskRefusal | None:
+        """What keeps an exit from being sent whatever it comes to; a lost connection passes by itself."""
+        view, limits = self._view(gateway, intent, Priced(), intent.order_id)
+        if self._halts.now.is_waiting_for_broker(gateway.account_id):
+            view = view._replace(halt=None)
+        levels = self._levels(gateway, intent, view, intent.order_id)
+        return lasting_refusal(Proposal.of(intent, is_operators=is_operators), view, limits, levels)
 
     def judge_replacement(
         self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: Amendment, *, is_operators: bool

@@ -250,6 +250,8 @@ class ExecuteOrder:
         again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
         wait = self._wait(gathered, sized, is_operators=operator is not None)
         if wait is not None:  # it would be judged when that is over
+            if (never := self._never(gateway, sized, wait, is_operators=operator is not None)) is not None:
+                return Appraisal(sized.intent, [*again, never], sized.figures)
             return Appraisal(sized.intent, again, sized.figures, wait.message)
         if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
             return Appraisal(sized.intent, [*again, form], sized.figures)  # there is no amount to judge
@@ -516,7 +518,8 @@ class ExecuteOrder:
         while True:
             wait = None if is_suspect else self._wait(gathered, sized, is_operators=is_operators)
             if wait is not None and wait.reason is not WaitReason.ORDERS:
-                return Decision(wait, sized.intent, sized.standing)
+                never = self._never(gateway, sized, wait, is_operators=is_operators)
+                return Decision(wait if never is None else never, sized.intent, sized.standing)
             without = gathered.without
             if wait is not None and sized.refusal is not None:  # nothing is to be done but to cancel
                 asked = await self._gate.judge(
@@ -543,6 +546,14 @@ class ExecuteOrder:
         if not (is_in_the_way or is_away or signal.hours is SignalHours.NEXT_OPEN):
             return None
         return self._waits.wait_of(gateway, signal, sized, entries, needs_leg=needs_leg, is_operators=is_operators)
+
+    def _never(self, gateway: Gateway, sized: SizedIntent, wait: WaitBegan, *, is_operators: bool) -> Refused | None:
+        """Why an exit that is to wait for entries could not be sent whatever becomes of them: none is cancelled for it."""
+        if wait.reason is not WaitReason.ENTRY:
+            return None
+        if (refusal := self._gate.judge_lasting(gateway, sized.intent, is_operators=is_operators)) is not None:
+            return refused_by(refusal)
+        return None if sized.refusal is None else self._submit.refusal(gateway, sized.once_entered)
 
     async def _judged(
         self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False, without: UUID | None = None
@@ -630,11 +641,10 @@ def _shortfall(intent: OrderRequested, figures: Mapping[str, str]) -> str:
 
 
 def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
-    """Of an order that closes: its strategy's own orders on the other side, which may still open or enlarge what it is to close."""
+    """Of an order that closes: its strategy's own orders that may still open or enlarge what it is to close."""
     if sized.intent.terms.position_effect is not PositionEffect.CLOSE or signal.has_target:
         return ()
-    side = sized.intent.terms.side.opposite
-    return tuple(order.order_id for order in sized.standing.orders if order.side is side)
+    return tuple(order.order_id for order in sized.standing.entries_for(sized.intent.terms.side))
 
 
 def _invalid(code: str, message: str) -> Refused:

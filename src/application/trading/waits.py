@@ -71,7 +71,8 @@ class Waits:
             return False
         hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
         gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
-        known = [each for name in order.wait.orders if (each := self._orders.unfinished_with(name)) is not None]
+        named = map(self._orders.unfinished_with, order.wait.orders)
+        known = [each for each in named if each is not None and each.may_trade]
         others, doubts = (tuple(each.order_id for each in those) for those in (known, filter(_is_doubtful, known)))
         obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons)
         return is_over(order.wait, obstacles._replace(others=others, doubts=doubts))

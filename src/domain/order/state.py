@@ -195,6 +195,11 @@ class LiveOrder:
         return self.status.is_closed and not STRAY.isdisjoint(self.reviews)
 
     @property
+    def may_trade(self) -> bool:
+        """Whether anything more of it could fill. Not once it is closed, though the outcome of a cancel may be unknown still."""
+        return not self.status.is_closed or any(each.kind is not ev.RequestKind.CANCEL for each in self.requests.values())
+
+    @property
     def is_finished(self) -> bool:
         """Closed and nothing unanswered: it may leave the index of unfinished orders."""
         return self.status.is_closed and not self.requests

@@ -1,6 +1,16 @@
 """The risk rules: pure functions over a proposed order, what is known of its account, and the account's limits."""
 
-from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, Level, assess, assess_all
+from liveorder.domain.risk.assessment import (
+    GATES,
+    REPLACEMENT_RULES,
+    RULES,
+    SWITCHES,
+    Assessment,
+    Level,
+    assess,
+    assess_all,
+    lasting_refusal,
+)
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
 from liveorder.domain.risk.consequences import as_market_exit, end_unwanted, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.risk.covers import NO_COVER, Cover, Covers
@@ -51,6 +61,7 @@ __all__ = [
     "is_reducing",
     "is_refused_though_it_may_be_sent",
     "is_short",
+    "lasting_refusal",
     "likeness",
     "open_exposure",
     "refused_by",

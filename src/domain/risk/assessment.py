@@ -70,6 +70,9 @@ RULES: tuple[Rule, ...] = (
 GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_selling, beyond_zero)
 """What an approved order has to pass again, just before each attempt to send it: what it was to close may be gone by then."""
 
+LASTING: tuple[Rule, ...] = (*SWITCHES, signal_score)
+"""What an exit has to pass whatever it comes to."""
+
 REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
     rule for rule in RULES if rule not in {stale_signal, signal_score, repeated, daily_trade_count, open_order_count}
 )
@@ -130,6 +133,12 @@ def assess(
     return Assessment(
         refusal, case.is_reducing, reduces_account, _figures(case), at_market, is_unconfirmed, at_most, _at_broker(view)
     )
+
+
+def lasting_refusal(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = ()) -> RiskRefusal | None:
+    """Why an exit that has no amount yet could not be sent, whatever that will be: judged as one that only reduces."""
+    case = RiskCase.of(proposal, view, limits)._replace(is_reducing=True)
+    return next(_refusals(case, limits, LASTING, levels), None)
 
 
 def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = ()) -> tuple[RiskRefusal, ...]:

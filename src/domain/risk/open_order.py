@@ -11,7 +11,7 @@ from liveorder.domain.order.events import WaitReason
 from liveorder.domain.order.shares import left_to_get, shared_out
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.exposure import dearest, with_trail, worst_price
-from liveorder.domain.values import EXACT, ZERO, PositionEffect, Side, total
+from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Side, total
 
 
 class OpenExposure(NamedTuple):
@@ -32,6 +32,8 @@ class OpenExposure(NamedTuple):
     is_waiting: bool = False
     is_leg: bool = False
     """It waits for the order that closes, to open the other side after it."""
+    may_trade: bool = True
+    """See `LiveOrder.may_trade`."""
     waits_with: Decimal | None = None
     """Of an exit that waits: the units that it was for when it came. It takes none before it is sized again. None: it is none."""
 
@@ -39,6 +41,13 @@ class OpenExposure(NamedTuple):
     def parts(self) -> tuple[tuple[str, Decimal], ...]:
         """Units by strategy, those of the order's own too."""
         return self.shares or ((self.strategy_name, self.quantity),)
+
+    @property
+    def closes(self) -> bool:
+        """Whether it is said to take off what is held."""
+        return self.terms is not None and (
+            self.terms.position_effect is PositionEffect.CLOSE or self.terms.role is not OrderRole.ENTRY
+        )
 
     def units_of(self, strategy_name: str) -> Decimal:
         return total(units for name, units in self.parts if name == strategy_name)
@@ -60,6 +69,8 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         value = max((order.terms.notional or ZERO) - _spent(order), ZERO)
         units = abs(value / (price * order.intent.instrument.multiplier)) if price else ZERO
     intent, waits_with = order.intent, None
+    if not order.may_trade:
+        units = value = ZERO
     is_leg = order.wait is not None and order.wait.reason is WaitReason.LEG
     if order.is_waiting and (is_leg or order.terms.position_effect is PositionEffect.CLOSE):
         waits_with = None if is_leg else order.quantity or ZERO
@@ -76,6 +87,7 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         rests=order.rests,
         is_waiting=order.is_waiting,
         is_leg=is_leg,
+        may_trade=order.may_trade,
         waits_with=waits_with,
     )
     return exposure._replace(shares=_shares(order, units)) if intent.shares else exposure

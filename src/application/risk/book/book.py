@@ -245,7 +245,7 @@ class RiskBook:
         whose, left_out = self.whose(strategy_name), None if without is None else account.open.get(without)
         names = [*holding.orders] if whose is None else [whose]
         orders = {order_id: order for each in names for order_id, order in holding.orders.get(each, {}).items()}
-        others = tuple(order for order_id, order in orders.items() if order_id != without)
+        others = tuple(order for order_id, order in orders.items() if order_id != without and order.may_trade)
         own, difference = self._own(holding, strategy_name, left_out), account.differences.get(holding.key, ZERO)
         return Standing(whose or f"account {account_id}", own, _exposure(holding, left_out), difference, others)
 
