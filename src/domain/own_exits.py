@@ -34,6 +34,7 @@ class Asking:
     """What guards a position asks for none."""
     order_id: UUID | None = None
     """None: it is later than all others."""
+    role: OrderRole = OrderRole.ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,12 @@ def own_exits(orders: Iterable[OpenExposure], asking: Asking) -> OwnExits:
 
 
 def _is_later_and_waits(order: OpenExposure, asking: Asking) -> bool:
-    """Of several that wait the first takes its units first."""
-    return order.waits_with is not None and asking.order_id is not None and order.order_id > asking.order_id
+    """Of several that wait the first takes its units first; of the two that guard a position the stop-loss."""
+    if order.waits_with is None or asking.order_id is None:
+        return False
+    if {order.role, asking.role} == {*GUARDS}:
+        return order.role is OrderRole.TAKE_PROFIT
+    return order.order_id > asking.order_id
 
 
 def _yields(order: OpenExposure, asking: Asking) -> bool:
@@ -90,8 +95,7 @@ def _yields(order: OpenExposure, asking: Asking) -> bool:
 
 def _how_much_it_is_missed(order: OpenExposure) -> int:
     """A stop-loss most, a take-profit next."""
-    role = OrderRole.EXIT if order.terms is None else order.terms.role
-    return GUARDS[::-1].index(role) + 1 if role in GUARDS else 0
+    return GUARDS[::-1].index(order.role) + 1 if order.role in GUARDS else 0
 
 
 def _units(order: OpenExposure) -> Decimal:

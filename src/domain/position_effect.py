@@ -45,6 +45,8 @@ class Standing(NamedTuple):
     """The strategy's own open and in-doubt orders that may trade yet."""
     heard_difference: Decimal | None = None
     """As `difference`, as the broker said after our last fill; None: nothing of that kind was heard."""
+    later: tuple[OpenExposure, ...] = ()
+    """Its orders that wait and came later than the one that is sized: nothing else here counts them."""
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """See `closable`."""
@@ -264,8 +266,8 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
 
 def _exits_met(signal: Signal, side: Side, by: Basis) -> OwnExits:
     at_once, asks_for_room = trades_at_once(signal.order_type, signal.time_in_force), by.may_cancel and signal.role not in GUARDS
-    asking = Asking(side, signal.product or by.product, at_once, asks_for_room, by.order_id)
-    return own_exits(by.standing.orders, asking)
+    asking = Asking(side, signal.product or by.product, at_once, asks_for_room, by.order_id, signal.role)
+    return own_exits((*by.standing.orders, *by.standing.later), asking)
 
 
 def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:
@@ -395,6 +397,8 @@ def _to_target(signal: Signal, by: Basis) -> Amount:
     waits until that is known. Orders that lead away from the target are cancelled first.
     """
     standing, target = by.standing, _target(signal, by)
+    if newer := [each for each in standing.later if _is_waiting_target(each)]:
+        return _refused(signal, side_for_price(signal, standing), None, _superseded(newer, by))
     if isinstance(target, RiskRefusal):
         return _refused(signal, side_for_price(signal, standing), None, target)
     figures = {"held": plain(standing.own.quantity), "expected": plain(standing.expected), "target": plain(target)}
@@ -483,7 +487,7 @@ def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> R
     if signal.side not in (None, side):
         message = f"side: from {expected} to {plain(target)} {symbol} leads a {side}; leave side out"
         return RiskRefusal("target_side", message, str(signal.side), side.value)
-    if later := [each for each in standing.orders if _overrides(each, side, by)]:
+    if later := [each for each in (*standing.orders, *standing.later) if _overrides(each, side, by)]:
         named, units = ", ".join(str(each.order_id) for each in later), plain(total(map(standing.units_of, later)))
         message = f"order {named} in {symbol} came later than this target and leads elsewhere; send it again if it still holds"
         return RiskRefusal("opposite_orders", message, units, "0")
@@ -491,9 +495,17 @@ def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> R
 
 
 def _overrides(order: OpenExposure, side: Side, by: Basis) -> bool:
-    """A later target, or of a target that has waited any later order that leads away from it."""
-    is_later = by.order_id is not None and order.order_id > by.order_id and not order.is_leg
-    return is_later and (_is_waiting_target(order) or (by.has_waited and order.side is side.opposite))
+    """Whether a target that has waited gives way to an order that came later, and leads away from it. What guards a position that
+    is not there yet does not.
+    """
+    leads_away = order.side is side.opposite and not order.is_leg and not (order.is_waiting and order.role in GUARDS)
+    return by.has_waited and leads_away and by.order_id is not None and order.order_id > by.order_id
+
+
+def _superseded(newer: Sequence[OpenExposure], by: Basis) -> RiskRefusal:
+    last = max(newer, key=lambda each: each.order_id)
+    message = f"order {last.order_id} is a newer target of {by.standing.whose} for {by.instrument.symbol}, and counts in its place"
+    return RiskRefusal("superseded", message, str(len(newer)), "0")
 
 
 def _at_target(target: Decimal, by: Basis) -> RiskRefusal:

@@ -426,7 +426,7 @@ async def test_what_is_left_is_never_more_than_the_exchange_has_and_just_that_on
         funds, there = engine.risk.funds(ACCOUNT), scene.floors[ACCOUNT].gateway.venue
 
         def left() -> Decimal:
-            told = funds.buying_power(spy, engine.clock.now(), 0.0, None)
+            told = funds.buying_power(spy, engine.clock.now(), 0.0, ())
             assert told is not None
             return told.amount
 

@@ -87,7 +87,7 @@ class Money:
         self, instrument: Instrument = SPY, without: LiveOrder | None = None, now: datetime | None = None
     ) -> BuyingPower | None:
         order_id = None if without is None else without.order_id
-        return self.book.funds("U1").buying_power(instrument, now or seconds(30), self.lag, order_id)
+        return self.book.funds("U1").buying_power(instrument, now or seconds(30), self.lag, () if order_id is None else (order_id,))
 
     def left(self, instrument: Instrument = SPY, without: LiveOrder | None = None) -> Decimal:
         told = self.power(instrument, without)
@@ -335,7 +335,7 @@ def test_what_is_over_and_reported_is_forgotten() -> None:
 
 def test_no_figure_no_buying_power() -> None:
     """Neither before the first, nor where the broker tells none, nor in a currency in which it tells none."""
-    assert RiskBook().funds("U1").buying_power(SPY, seconds(0), 0.0, None) is None
+    assert RiskBook().funds("U1").buying_power(SPY, seconds(0), 0.0, ()) is None
     assert Money(None).power() is None
     assert Money().power(SPY.but(currency="EUR")) is None
 

@@ -5,13 +5,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from liveorder.application.risk.book import AccountLedger, RiskBook, entries_between
 from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.limit_tables import LimitTable, NarrowLimits
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import RequestKind
+from liveorder.domain.order.events import RequestKind, WaitBegan, WaitEnded, WaitReason
 from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position_adjustment import PositionChange
@@ -19,7 +21,7 @@ from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, Stake, assess
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import OrderType, Side
+from liveorder.domain.values import OrderType, PositionEffect, Side
 from tests.builders import (
     ACKNOWLEDGED,
     KEY,
@@ -238,17 +240,61 @@ def test_an_order_that_is_judged_again_does_not_count() -> None:
     book = RiskBook()
     book.track(order_of(limit_order().intent, SENT, unknown(f"{KEY}-s1")))
     book.track(limit_sale())
-    view = look(book, without=ORDER_ID)
+    view = look(book, judged=ORDER_ID)
     assert figures(view.exposure.buys, view.exposure.sells, view.doubts, view.open_orders) == (NOTHING, side(100), (), 1)
-    assert figures(look(book, without=OTHER_ID).trades_today, look(book, without=UUID(int=99)).open_orders) == (0, 2)
+    assert figures(look(book, judged=OTHER_ID).trades_today, look(book, judged=UUID(int=99)).open_orders) == (0, 2)
 
 
-def test_an_order_in_another_instrument_is_not_taken_out_of_this_one() -> None:
+def test_an_order_in_another_instrument_is_taken_out_of_that_alone() -> None:
     book = RiskBook()
     book.track(limit_order(instrument=QQQ))
     book.track(limit_sale())
-    view = look(book, without=ORDER_ID)
-    assert figures(view.exposure.sells, view.open_orders, view.other_exposure) == (side(100), 1, 1000)
+    view = look(book, judged=ORDER_ID)
+    assert figures(view.exposure.sells, view.open_orders, view.other_exposure, view.other_positions) == (side(100), 1, 0, 0)
+
+
+waiting_or_open = st.tuples(
+    st.booleans(),
+    st.sampled_from([SPY, QQQ]),
+    st.sampled_from([Side.BUY, Side.SELL]),
+    st.integers(1, 9),
+    st.sampled_from(["trend", "swing"]),
+    st.sampled_from([None, PositionEffect.CLOSE]),
+)
+
+
+@given(st.lists(waiting_or_open, max_size=6), st.integers(0, 7), st.sampled_from(PositionOwner), st.booleans())
+def test_an_order_is_judged_as_if_itself_and_later_ones_that_wait_were_not_there(
+    drawn: list[tuple[bool, Instrument, Side, int, str, PositionEffect | None]],
+    number: int,
+    positions: PositionOwner,
+    is_reserved: bool,
+) -> None:
+    """What is reserved of one that waited counts: it waits no more."""
+    every, counted, judged = Account(), Account(), UUID(int=number)
+    for account in (every, counted):
+        account.book.judge_by(positions)
+        account.trade(10, 10, order_id=UUID(int=1000))
+    for place, (waits, instrument, way, units, strategy_name, effect) in enumerate(drawn, 1):
+        terms = {"instrument": instrument, "side": way, "quantity": Decimal(units), "position_effect": effect}
+        draft = limit_order(order_id=UUID(int=place), client_order_id=str(place), strategy_name=strategy_name, **terms)
+        order = order_of(draft.intent, *([WaitBegan(reason=WaitReason.OPEN, signal="", message="")] if waits else [SENT]))
+        every.book.track(order)
+        goes_out = waits and is_reserved and place == number + 1
+        if goes_out:
+            every.book.reserve(then(order, WaitEnded(terms=order.terms), SENT))
+            counted.book.reserve(order_of(draft.intent, SENT))
+        elif place != number and (not waits or place < number):
+            counted.book.track(order)
+    table = LimitTable.of(NarrowLimits(max_positions=1), RiskLimits(), strategy_name="trend")
+    for instrument in (SPY, QQQ):
+        seen, expected = look(every.book, instrument, judged=judged), look(counted.book, instrument)
+        assert seen == expected
+        assert every.book.seen_by(table, seen, instrument, judged) == counted.book.seen_by(table, expected, instrument)
+        standing, plain = (book.standing("U1", "trend", instrument, judged) for book in (every.book, counted.book))
+        assert (standing.own, standing.account, {*standing.orders}) == (plain.own, plain.account, {*plain.orders})
+        intent = limit_order(order_id=judged, instrument=instrument).intent
+        assert every.book.last_alike(intent) == counted.book.last_alike(intent)
 
 
 def test_what_open_orders_could_do_can_be_listed() -> None:
@@ -516,7 +562,7 @@ def test_a_strategy_has_what_it_holds_and_what_its_own_orders_could_still_take()
     sale = account.commit(None, order_of(limit_sale(strategy_name="A", quantity=Decimal(3)).intent, SENT, unknown(f"{KEY}-s1")))
     assert of("A", account) == Stake(Decimal(10), Decimal(5), Decimal(3))
     assert (of("B", account), of("C", account)) == (Stake(Decimal(-4)), Stake())
-    assert look(account.book, strategy_name="A", without=sale.order_id).own == Stake(Decimal(10), Decimal(5))
+    assert look(account.book, strategy_name="A", judged=sale.order_id).own == Stake(Decimal(10), Decimal(5))
     assert figures(look(account.book).exposure.quantity, look(account.book).exposure.sells.quantity) == (6, 3)
     account.commit(sale, then(sale, cancelled()))
     assert of("A", account) == Stake(Decimal(10), Decimal(5))

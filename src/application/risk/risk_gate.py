@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.ports.calendar import TradingCalendar
@@ -62,19 +61,18 @@ class RiskGate:
         priced: Priced,
         *,
         is_operators: bool,
-        without: UUID | None = None,
         once: Standing | None = None,
         rules: Sequence[Rule] = RULES,
     ) -> Assessment:
         """The first refusal, if any, and the figures that were measured; nothing is awaited after they were.
 
-        `without`: the order itself, where it is counted already. `once`: what its strategy will have once orders that are in the
+        `once`: what its strategy will have once orders that are in the
         way are cancelled, where some are.
         """
-        view, limits = await self.look(gateway, intent, priced, without)
+        view, limits = await self.look(gateway, intent, priced)
         if once is not None:
             view = view._replace(own=once.own, exposure=once.account)
-        levels = self._levels(gateway, intent, view, without)
+        levels = self._levels(gateway, intent, view)
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits, rules, levels)
 
     async def judge_all(
@@ -85,32 +83,31 @@ class RiskGate:
         proposal, levels = Proposal.of(intent, is_operators=is_operators), self._levels(gateway, intent, view)
         return assess(proposal, view, limits, levels=levels), assess_all(proposal, view, limits, levels)
 
-    async def look(
-        self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
-    ) -> tuple[RiskView, RiskLimits]:
-        """The account as it is now. Of an order that would take off what its strategy holds, the broker is asked what the account
-        holds; and for its money, where that as reported last does not cover the order.
+    async def look(self, gateway: Gateway, intent: OrderRequested, priced: Priced) -> tuple[RiskView, RiskLimits]:
+        """The account as it is now, without the order itself and later ones that wait. Of an order that would take off what its
+        strategy holds, the broker is asked what the account holds; and for its money, where that as reported last does not cover the
+        order.
 
         Any other order that is covered waits for no question.
         """
-        view, limits = self._view(gateway, intent, priced, without)
+        view, limits = self._view(gateway, intent, priced)
         if _may_reduce(intent, view) and view.heard_difference is None:
             await self._positions.confirm(gateway, intent.instrument)
-            view, limits = self._view(gateway, intent, priced, without)
+            view, limits = self._view(gateway, intent, priced)
         if view.buying_power is not None and is_short(Proposal.of(intent, is_operators=False), view, limits):
             await self._figures.look_again(gateway.account_id)
-            view, limits = self._view(gateway, intent, priced, without)
+            view, limits = self._view(gateway, intent, priced)
         return view, limits
 
     async def confirm(self, gateway: Gateway, order: LiveOrder) -> None:
         """Before an order that reduces is sent again: ask the broker what the account holds, as for a new one."""
-        view, _ = self._view(gateway, order.intent, Priced(), order.order_id)
+        view, _ = self._view(gateway, order.intent, Priced())
         if _may_reduce(order.intent, view) and view.heard_difference is None:
             await self._positions.confirm(gateway, order.intent.instrument)
 
     def unconfirmed(self, gateway: Gateway, order: LiveOrder) -> list[Event]:
         """What is to be stored of an order that is sent again though the broker did not say what the account holds, once."""
-        view, limits = self._view(gateway, order.intent, Priced(), order.order_id)
+        view, limits = self._view(gateway, order.intent, Priced())
         is_known = order.position_unconfirmed or view.heard_difference is not None
         reduces = is_reducing(
             Proposal.of(order.intent, is_operators=order.is_persons), view, may_be_short=limits.allow_short_selling
@@ -126,18 +123,18 @@ class RiskGate:
         A halt that ends by itself is no reason: the order waits for that.
         """
         intent = order.intent.with_terms(signal_at=order.terms.signal_at or order.requested_at)
-        view, limits = self._view(gateway, intent, Priced(), order.order_id)
+        view, limits = self._view(gateway, intent, Priced())
         if self._halts.now.is_waiting_for_broker(gateway.account_id):
             view = view._replace(halt=None)
-        levels = self._levels(gateway, intent, view, order.order_id)
+        levels = self._levels(gateway, intent, view)
         return assess(Proposal.of(intent, is_operators=order.is_persons), view, limits, GATES, levels).refusal
 
     def judge_lasting(self, gateway: Gateway, intent: OrderRequested, *, is_operators: bool) -> RiskRefusal | None:
         """What keeps an exit from being sent whatever it comes to; a lost connection passes by itself."""
-        view, limits = self._view(gateway, intent, Priced(), intent.order_id)
+        view, limits = self._view(gateway, intent, Priced())
         if self._halts.now.is_waiting_for_broker(gateway.account_id):
             view = view._replace(halt=None)
-        levels = self._levels(gateway, intent, view, intent.order_id)
+        levels = self._levels(gateway, intent, view)
         return lasting_refusal(Proposal.of(intent, is_operators=is_operators), view, limits, levels)
 
     def judge_replacement(
@@ -145,13 +142,11 @@ class RiskGate:
     ) -> Assessment:
         """The order with its new terms, in place of itself: what is filled already does not count again."""
         intent = terms.rest_of(order)
-        view, limits = self._view(gateway, intent, priced, order.order_id)
+        view, limits = self._view(gateway, intent, priced)
         proposal = Proposal.of(intent, is_operators=is_operators, renewed=terms.changed)
-        return assess(proposal, view, limits, REPLACEMENT_RULES, self._levels(gateway, intent, view, order.order_id))
+        return assess(proposal, view, limits, REPLACEMENT_RULES, self._levels(gateway, intent, view))
 
-    def _view(
-        self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
-    ) -> tuple[RiskView, RiskLimits]:
+    def _view(self, gateway: Gateway, intent: OrderRequested, priced: Priced) -> tuple[RiskView, RiskLimits]:
         now, instrument, can, price = self._clock.now(), intent.instrument, gateway.broker.capabilities, priced.price
         currency, limits = gateway.terms.limits_in(instrument.currency)
         halted = self._halts.now.stands_for(gateway.account_id)
@@ -170,20 +165,20 @@ class RiskGate:
             currency=currency,
             atomic_replace=can.atomic_replace,
             answer_lag_seconds=can.money_lag_seconds,
-            without=without,
+            judged=intent.order_id,
         )
         last_trade = None if priced.last_trade is None else priced.last_trade.amount
         tables = gateway.terms.tables_of(intent.strategy_name, instrument)
         has_window = any(each.repeat_window_seconds is not None for each in (limits, *(table.limits for table in tables)))
-        last_alike = self._risk.last_alike(intent, without) if has_window else None
+        last_alike = self._risk.last_alike(intent) if has_window else None
         view = view._replace(last_trade=last_trade, last_alike=last_alike)
         if _may_reduce(intent, view) and (units := self._positions.latest(gateway.account_id, instrument.key)) is not None:
             view = view._replace(heard_difference=EXACT.subtract(units, view.exposure.quantity))
         return view, limits
 
-    def _levels(self, gateway: Gateway, intent: OrderRequested, view: RiskView, without: UUID | None = None) -> tuple[Level, ...]:
+    def _levels(self, gateway: Gateway, intent: OrderRequested, view: RiskView) -> tuple[Level, ...]:
         tables = gateway.terms.tables_of(intent.strategy_name, intent.instrument)
-        return tuple(Level(table, self._risk.seen_by(table, view, intent.instrument, without)) for table in tables)
+        return tuple(Level(table, self._risk.seen_by(table, view, intent.instrument, intent.order_id)) for table in tables)
 
     def _closed_because(self, intent: OrderRequested, now: datetime) -> str | None:
         """Never of an order for the opening auction, which is sent before that."""

@@ -128,11 +128,6 @@ class Gathered:
     shares: tuple[PositionShare, ...]
     waited: Waited | None
 
-    @property
-    def without(self) -> UUID | None:
-        """The order that it is already, which takes nothing of what its strategy has."""
-        return None if self.waited is None else self.waited.intent.order_id
-
     def sized(self, standing: Standing) -> SizedIntent:
         sized = size(self.signal, self.instrument, self.priced, self.asked_at, self.terms, self.origin, standing, self.equity)
         if self.waited is not None:
@@ -358,9 +353,9 @@ class ExecuteOrder:
             problem = f"strategy_name: {FLATTEN} is what `kill --flatten` closes as, for all strategies; name another"
             raise UnusableSignal(problem, signal.signal_id)
         account, broker, keys = gateway.terms, gateway.broker, self._orders.identity.keys
-        without = None if waited is None else waited.intent.order_id
+        order_id = self._orders.recorder.new_id() if waited is None else waited.intent.order_id
         origin = Origin(
-            order_id=without or self._orders.recorder.new_id(),
+            order_id=order_id,
             client_order_id=keys.client_order_id(account.account_id, signal.signal_id),
             namespace=keys.namespace,
             session_id=self._terms.session_id,
@@ -371,7 +366,7 @@ class ExecuteOrder:
         )
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
         is_away = self._halts.now.is_waiting_for_broker(account.account_id)
-        standing = self._standing(gateway, signal, instrument, without)
+        standing = self._standing(gateway, signal, instrument, order_id)
         side, asks = side_for_price(signal, standing), not is_away and may_close(signal, standing)
         if asks and standing.heard_difference is None:
             priced = await self._price_and_position(gateway, instrument, side, is_urgent=is_urgent)
@@ -400,19 +395,19 @@ class ExecuteOrder:
         account = await self._figures.at_most(gateway.account_id, MAX_EQUITY_AGE_SECONDS, PATIENCE_SECONDS)
         return equity_of(account, instrument.currency, self._clock.now())
 
-    def _standing(self, gateway: Gateway, signal: Signal, instrument: Instrument, without: UUID | None = None) -> Standing:
+    def _standing(self, gateway: Gateway, signal: Signal, instrument: Instrument, order_id: UUID) -> Standing:
         """What its strategy has of the instrument, where that says what the signal amounts to."""
         limits = gateway.terms.sizing_limits(signal.strategy_name, instrument)
         if not depends_on_holdings(signal, may_be_short=limits.allow_short_selling):
             return Standing(signal.strategy_name)
-        standing = self._risk.standing(gateway.account_id, signal.strategy_name, instrument, without)
+        standing = self._risk.standing(gateway.account_id, signal.strategy_name, instrument, order_id)
         if not may_close(signal, standing) or (units := self._positions.latest(gateway.account_id, instrument.key)) is None:
             return standing
         return standing._replace(heard_difference=EXACT.subtract(units, standing.account.quantity))
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now."""
-        standing = self._standing(gathered.gateway, gathered.signal, gathered.instrument, gathered.without)
+        standing = self._standing(gathered.gateway, gathered.signal, gathered.instrument, gathered.origin.order_id)
         sized = gathered.sized(standing)
         if sized.intent.terms.side is Side.BUY:
             return sized
@@ -514,21 +509,18 @@ class ExecuteOrder:
 
         Nothing is cancelled for an order that would be refused.
         """
-        sizings_left, gateway = SIZED_AGAIN, gathered.gateway
+        sizings_left, gateway, order_id = SIZED_AGAIN, gathered.gateway, gathered.origin.order_id
         while True:
             wait = None if is_suspect else self._wait(gathered, sized, is_operators=is_operators)
             if wait is not None and wait.reason is not WaitReason.ORDERS:
                 never = self._never(gateway, sized, wait, is_operators=is_operators)
                 return Decision(wait if never is None else never, sized.intent, sized.standing)
-            without = gathered.without
             if wait is not None and sized.refusal is not None:  # nothing is to be done but to cancel
-                asked = await self._gate.judge(
-                    gateway, sized.intent, sized.priced, is_operators=is_operators, without=without, rules=SWITCHES
-                )
+                asked = await self._gate.judge(gateway, sized.intent, sized.priced, is_operators=is_operators, rules=SWITCHES)
                 judged = Judgement(Approved() if asked.refusal is None else refused_by(asked.refusal), sized.intent)
             else:
-                judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect, without=without)
-            had, has_now = sized.standing, self._standing(gateway, gathered.signal, gathered.instrument, without)
+                judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
+            had, has_now = sized.standing, self._standing(gateway, gathered.signal, gathered.instrument, order_id)
             if not sizings_left or (has_now.own, has_now.heard_difference) == (had.own, had.heard_difference):
                 if wait is not None and isinstance(judged.verdict, Approved):
                     return Decision(wait, sized.intent, had)
@@ -555,9 +547,7 @@ class ExecuteOrder:
             return refused_by(refusal)
         return None if sized.refusal is None else self._submit.refusal(gateway, sized.once_entered)
 
-    async def _judged(
-        self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False, without: UUID | None = None
-    ) -> Judgement:
+    async def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False) -> Judgement:
         """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce. What
         only reduces by our book is held to what its broker has.
 
@@ -569,11 +559,11 @@ class ExecuteOrder:
         if verdict is None:
             in_the_way = sized.in_the_way
             once = sized.standing.once_cancelled(in_the_way) if in_the_way else None
-            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, without=without, once=once)
+            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, once=once)
             if not is_suspect and (less := _held_to_broker(intent, judged)) is not None:
                 if isinstance(less, RiskRefusal):
                     return Judgement(refused_by(less), intent.with_terms(position_effect=PositionEffect.CLOSE))
-                return await self._judged(gateway, replace(sized, intent=less), is_operators=is_operators, without=without)
+                return await self._judged(gateway, replace(sized, intent=less), is_operators=is_operators)
             figures = {**judged.figures, **sized.figures}
             verdict = Approved(figures=figures) if judged.refusal is None else refused_by(judged.refusal)
             goes_as_asked = is_suspect or judged.refusal is not None

@@ -67,7 +67,7 @@ class ReplaceOrder:
         await gateway.limit.take()
         order = await self._orders.get(order_id)
         priced = await gateway.price(order.intent.instrument, order.terms.side)
-        await self._gate.look(gateway, terms.rest_of(order), priced, order.order_id)
+        await self._gate.look(gateway, terms.rest_of(order), priced)
         async with self._orders.hold(order_id) as held:
             request = self._decide(gateway, held, priced, terms, actor)
             cause, scopes = Cause(actor, correlation_id=held.intent.signal_id), halting_scopes(gateway.account_id)

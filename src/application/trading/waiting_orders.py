@@ -7,6 +7,7 @@ cancelled here, as often as it takes: that too follows from its events.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -32,6 +33,7 @@ from liveorder.domain.own_exits import left_unguarded
 from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal
 from liveorder.domain.timeouts import LateCancel
+from liveorder.domain.values import OrderRole
 from liveorder.domain.waiting import cancels, has_lapsed
 
 
@@ -61,6 +63,8 @@ class WaitingOrders:
         self._tried: dict[UUID, LateCancel] = {}
         self._under_way: set[UUID] = set()
         """Orders that are judged or cancelled now."""
+        self._judging: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By account and instrument: those that wait there are judged one after the other."""
 
     def wake(self, account_id: str) -> None:
         """Look now: an order of the account begins to wait, or one that is awaited took a step."""
@@ -77,7 +81,7 @@ class WaitingOrders:
 
     def check(self, account_id: str) -> None:
         """Each by itself: a broker that is slow with one order keeps no other from being looked at."""
-        waiting = [order for order in self._orders.unfinished(account_id) if order.is_waiting]
+        waiting = sorted((order for order in self._orders.unfinished(account_id) if order.is_waiting), key=_turn)
         self.awaited[account_id] = frozenset(each for order in waiting if order.wait is not None for each in order.wait.orders)
         self._tried = {entry: tried for entry, tried in self._tried.items() if self._orders.unfinished_with(entry) is not None}
         for order in waiting:
@@ -108,13 +112,15 @@ class WaitingOrders:
             return
         if has_lapsed(order.wait, self._clock.now()):
             await self._end(order)
-        elif self._waits.is_over(order):
-            await self._judge(order)
+            return
+        async with self._judging[order.intent.account_id, order.intent.instrument.key]:
+            after = await self._judged(order) if self._waits.is_over(order) else order
+        if after.is_approved and not after.status.is_closed:
+            await self._submit.drive(after, is_started=after.submission_is_open)
 
-    async def _judge(self, order: LiveOrder) -> None:
-        """Size and judge the signal of an order whose wait is over as if it came now, and send it.
-
-        It may have to wait for something else. Nothing is done where its wait ended otherwise meanwhile.
+    async def _judged(self, order: LiveOrder) -> LiveOrder:
+        """The order once its signal was sized and judged as if it came now, and that is stored: it is to be sent, or is refused, or
+        waits for something else. It stays as it is where its wait ended otherwise meanwhile.
         """
         wait, gateway = order.wait, self._gateways[order.intent.account_id]
         assert wait is not None
@@ -123,7 +129,7 @@ class WaitingOrders:
             follows = self._what_follows(signal, await self._orders.get(wait.orders[0]))
             if follows.signal is None:
                 await self._end_leg(order, follows.refused)
-                return
+                return order
             signal = follows.signal
         known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
         counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
@@ -138,7 +144,7 @@ class WaitingOrders:
             gathered = replace(gathered, waited=replace(waited, has_second_leg=True))
         async with self._orders.hold(order.order_id) as held:
             if held.wait != wait or not held.is_waiting:
-                return
+                return order
             cause, is_operators = Cause(correlation_id=signal.signal_id), held.is_persons
             decision = await execute.decided(gathered, await execute.sized(gathered), is_operators=is_operators)
             verdict = decision.verdict
@@ -146,19 +152,16 @@ class WaitingOrders:
                 verdict = reversal.refused_second(verdict)
             if isinstance(verdict, WaitBegan):
                 again = verdict.but(orders=(*wait.orders, *verdict.orders))
-                await self._orders.record(held, [WaitEnded(terms=decision.intent.terms), again], cause)
-                return
+                return await self._orders.record(held, [WaitEnded(terms=decision.intent.terms), again], cause)
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
             ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, verdict)]
             try:
-                after = await self._orders.record(held, [*ended, *events], cause, unless_halted=scopes, adds_risk=True)
+                return await self._orders.record(held, [*ended, *events], cause, unless_halted=scopes, adds_risk=True)
             except TradingIsHalted as error:
                 refused = refused_by(RiskRefusal(KILL_SWITCH, str(error)))
                 ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, refused)]
-                after = await self._orders.record(held, [*ended, refused], cause)
-        if after.is_approved and not after.status.is_closed:
-            await self._submit.drive(after, is_started=after.submission_is_open)
+                return await self._orders.record(held, [*ended, refused], cause)
 
     def _what_follows(self, signal: Signal, first: LiveOrder) -> reversal.Follows:
         return reversal.after_first_leg(signal, first)
@@ -201,3 +204,8 @@ class WaitingOrders:
                 await self._orders.record(
                     held, ended if refused is None else [refused], Cause(correlation_id=held.intent.signal_id)
                 )
+
+
+def _turn(order: LiveOrder) -> tuple[bool, UUID]:
+    """In which orders whose waits end together are judged: in that of their age, a take-profit after what else may close."""
+    return order.terms.role is OrderRole.TAKE_PROFIT, order.order_id

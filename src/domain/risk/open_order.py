@@ -43,11 +43,14 @@ class OpenExposure(NamedTuple):
         return self.shares or ((self.strategy_name, self.quantity),)
 
     @property
+    def role(self) -> OrderRole:
+        return OrderRole.ENTRY if self.terms is None else self.terms.role
+
+    @property
     def closes(self) -> bool:
         """Whether it is said to take off what is held."""
-        return self.terms is not None and (
-            self.terms.position_effect is PositionEffect.CLOSE or self.terms.role is not OrderRole.ENTRY
-        )
+        effect = None if self.terms is None else self.terms.position_effect
+        return effect is PositionEffect.CLOSE or self.role is not OrderRole.ENTRY
 
     def units_of(self, strategy_name: str) -> Decimal:
         return total(units for name, units in self.parts if name == strategy_name)

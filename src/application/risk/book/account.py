@@ -39,6 +39,11 @@ class Sums(NamedTuple):
         return Sums(EXACT.subtract(self.position_value, position_value), EXACT.subtract(self.gross, gross))
 
 
+class Beside(NamedTuple):
+    sums: Sums
+    taken: int
+
+
 _NOTHING = Sums()
 
 
@@ -64,6 +69,8 @@ class AccountBook:
         self._atomic_replace = False
         self.funds = Funds()
         self.open: dict[UUID, OpenExposure] = {}
+        self._waiting: dict[UUID, OpenExposure] = {}
+        """Of the open ones, those that are not judged yet."""
         self.unattempted: set[UUID] = set()
         """Open orders that will count as trades at their first attempt."""
         self.days: dict[date, SessionDay] = {}
@@ -116,6 +123,8 @@ class AccountBook:
         order_id, instrument = order.order_id, order.intent.instrument
         durable, reserved = self._tracked.get(order_id), self._reserved.get(order_id)
         counted, worst = self.open.get(order_id), _worse(durable, reserved)
+        if worst is not None and worst.is_waiting and reserved is not None and not reserved.order.is_waiting:
+            worst = worst._replace(is_waiting=False)  # it is judged, and counts for those before it too
         holding = self.holding(instrument.key, instrument.currency)
         if worst != counted:
             self._exchange(holding, counted, worst)
@@ -134,18 +143,29 @@ class AccountBook:
     def _exchange(self, holding: InstrumentFigures, counted: OpenExposure | None, worst: OpenExposure | None) -> None:
         if counted is not None:
             del self.open[counted.order_id]
+            self._waiting.pop(counted.order_id, None)
             holding.close(counted)
         if worst is not None:
             self.open[worst.order_id] = worst
+            if worst.is_waiting:
+                self._waiting[worst.order_id] = worst
             holding.open(worst)
         self._touched.add(holding.key)
 
-    def last_alike(self, strategy_name: str, key: str, alike: str, without: UUID | None) -> SentOrder | None:
+    def uncounted(self, judged: UUID | None) -> tuple[OpenExposure, ...]:
+        """What does not count where the order `judged` is judged: that itself, and later ones that wait. None: all count."""
+        if judged is None:
+            return ()
+        later = (each for each in self._waiting.values() if each.order_id > judged)
+        return (*later, self.open[judged]) if judged in self.open else tuple(later)
+
+    def last_alike(self, strategy_name: str, key: str, alike: str, judged: UUID | None) -> SentOrder | None:
         """The newest order of the strategy in the instrument `key` with this likeness, whether it was sent or is about to be."""
+        uncounted = {judged, *(each.order_id for each in self.uncounted(judged))}
         found = [
             SentOrder(order.order_id, order.submitted_at or order.requested_at)
             for order, _ in (*self._tracked.values(), *self._reserved.values())
-            if order.requested_at is not None and order.intent.strategy_name == strategy_name and order.order_id != without
+            if order.requested_at is not None and order.intent.strategy_name == strategy_name and order.order_id not in uncounted
             if order.intent.instrument.key == key and likeness(order.terms) == alike
         ]
         sent = self.tallies.of(strategy_name, key).last_alike(alike)
@@ -212,16 +232,32 @@ class AccountBook:
         else:
             self._taken.discard(holding.key)
 
-    def positions_beside(self, key: str) -> int:
-        """Other instruments that are held or being opened, as of the last `refresh`."""
-        return len(self._taken) - (key in self._taken)
-
     def others(self, holding: InstrumentFigures, currency: str) -> Sums:
         """The sums of a currency without one instrument, as of the last `refresh`."""
         sums = self._sums.get(currency, _NOTHING)
         if holding.counted is None or holding.currency != currency:
             return sums
         return sums.minus(holding.counted)
+
+    def beside(self, holding: InstrumentFigures, currency: str, uncounted: Iterable[OpenExposure]) -> Beside:
+        """What other instruments come to, as of the last `refresh`: their sums in a currency; how many are held or being opened."""
+        sums, taken = self.others(holding, currency), len(self._taken) - (holding.key in self._taken)
+        for key in {each.instrument_key for each in uncounted} - {holding.key}:
+            there = self._holdings[key]
+            less = without(there, uncounted)
+            taken -= key in self._taken and not less.is_taken
+            if there.currency == currency and there.counted is not None:
+                sums = sums.minus(there.counted).plus(less)
+        return Beside(sums, taken)
+
+
+def without(holding: InstrumentFigures, uncounted: Iterable[OpenExposure]) -> Exposure:
+    """An instrument's exposure without some of its open orders; those of others change nothing."""
+    exposure = holding.exposure
+    for each in uncounted:
+        if each.instrument_key == holding.key:
+            exposure = exposure.minus(each.side, each.quantity, each.value)
+    return exposure
 
 
 def _worse(durable: _Weighed | None, reserved: _Weighed | None) -> OpenExposure | None:

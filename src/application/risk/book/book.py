@@ -9,7 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
-from liveorder.application.risk.book.account import AccountBook
+from liveorder.application.risk.book.account import AccountBook, without
 from liveorder.application.risk.book.entries import entries_between
 from liveorder.application.risk.book.funds import Funds
 from liveorder.application.risk.book.holding import InstrumentFigures
@@ -29,7 +29,7 @@ from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.position_effect import Standing
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
-from liveorder.domain.risk import Exposure, OpenExposure, RiskView, SentOrder, Stake, likeness
+from liveorder.domain.risk import OpenExposure, RiskView, SentOrder, Stake, likeness
 from liveorder.domain.values import ZERO
 
 
@@ -170,12 +170,12 @@ class RiskBook:
         price_age_seconds: float | None,
         currency: str,
         atomic_replace: bool,
-        without: UUID | None = None,
+        judged: UUID | None = None,
         price: Price | None = None,
         price_problem: str = "",
         answer_lag_seconds: float = 0.0,
     ) -> RiskView:
-        """The account now, for a strategy's order in `instrument`. `without` is the order that is judged again: it does not count.
+        """The account now, for a strategy's order in `instrument`. The order `judged` does not count, nor do later ones that wait.
 
         `price`: the newest one of a unit, marked first. `answer_lag_seconds`: the broker's figures of money can be so old.
         """
@@ -185,8 +185,8 @@ class RiskBook:
         account.set_atomic_replace(atomic_replace)
         holding = account.holding(instrument.key, instrument.currency)
         account.refresh()
-        judged = account.open.get(without) if without is not None else None
-        others, day = account.others(holding, currency), account.days.get(session_date, SessionDay())
+        uncounted = account.uncounted(judged)
+        beside, day = account.beside(holding, currency, uncounted), account.days.get(session_date, SessionDay())
         last = self._prices.get(holding.key)
         return RiskView(
             account_id=account_id,
@@ -196,37 +196,40 @@ class RiskBook:
             closed_because=closed_because,
             auto_trading=auto_trading,
             halt=halt,
-            exposure=_exposure(holding, judged),
-            own=self._own(holding, strategy_name, judged),
+            exposure=without(holding, uncounted),
+            own=self._own(holding, strategy_name, uncounted),
             difference=account.differences.get(holding.key, ZERO),
-            doubts=tuple(order_id for order_id in holding.doubts if order_id != without),
+            doubts=tuple(order_id for order_id in holding.doubts if order_id != judged),
             own_doubts=self._own_doubts(holding, strategy_name),
-            trades_today=day.trades + len(account.unattempted) - (without in account.unattempted),
-            open_orders=len(account.open) - (judged is not None),
-            other_positions=account.positions_beside(holding.key),
-            other_position_value=others.position_value,
-            other_exposure=others.gross,
+            trades_today=day.trades + len(account.unattempted) - sum(each.order_id in account.unattempted for each in uncounted),
+            open_orders=len(account.open) - len(uncounted),
+            other_positions=beside.taken,
+            other_position_value=beside.sums.position_value,
+            other_exposure=beside.sums.gross,
             realized_net_today=day.realized_net.get(currency, ZERO),
             last_price=None if last is None else last.amount,
             price_age_seconds=price_age_seconds,
             price_problem=price_problem,
-            buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, without),
+            buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, [each.order_id for each in uncounted]),
         )
 
-    def seen_by(self, table: LimitTable, view: RiskView, instrument: Instrument, without: UUID | None = None) -> RiskView:
+    def seen_by(self, table: LimitTable, view: RiskView, instrument: Instrument, judged: UUID | None = None) -> RiskView:
         """`view` with the figures of the strategy or the symbol that a table of limits is of."""
-        return seen_by(table, self._account(view.account_id), view, instrument, without)
+        return seen_by(table, self._account(view.account_id), view, instrument, judged)
 
-    def last_alike(self, intent: OrderRequested, without: UUID | None = None) -> SentOrder | None:
-        """The newest order that is like this one: of its strategy, in its instrument, on its side. Not `without`."""
+    def last_alike(self, intent: OrderRequested) -> SentOrder | None:
+        """The newest order that is like this one: of its strategy, in its instrument, on its side. Not itself, nor a later one that
+        waits.
+        """
         account = self._account(intent.account_id)
-        return account.last_alike(intent.strategy_name, intent.instrument.key, likeness(intent.terms), without)
+        return account.last_alike(intent.strategy_name, intent.instrument.key, likeness(intent.terms), intent.order_id)
 
-    def _own(self, holding: InstrumentFigures, strategy_name: str, without: OpenExposure | None) -> Stake:
+    def _own(self, holding: InstrumentFigures, strategy_name: str, uncounted: Iterable[OpenExposure]) -> Stake:
         stake = holding.stake if (whose := self.whose(strategy_name)) is None else holding.stake_of(whose)
-        if without is None or without.instrument_key != holding.key:
-            return stake
-        return stake.minus(without.side, without.quantity if whose is None else without.units_of(whose))
+        for each in uncounted:
+            if each.instrument_key == holding.key:
+                stake = stake.minus(each.side, each.quantity if whose is None else each.units_of(whose))
+        return stake
 
     def _own_doubts(self, holding: InstrumentFigures, strategy_name: str) -> tuple[UUID, ...]:
         if not holding.doubts or (whose := self.whose(strategy_name)) is None:
@@ -237,17 +240,20 @@ class RiskBook:
         """The strategy whose holding its orders may close; None: the account's whole."""
         return None if self._positions is PositionOwner.ACCOUNT or strategy_name == FLATTEN else strategy_name
 
-    def standing(self, account_id: str, strategy_name: str, instrument: Instrument, without: UUID | None = None) -> Standing:
-        """What a strategy has of the instrument now, `without` an order. Takes as long as it has open orders in it."""
+    def standing(self, account_id: str, strategy_name: str, instrument: Instrument, judged: UUID | None = None) -> Standing:
+        """What a strategy has of the instrument now, for the order `judged`: without it, and without later ones that wait. Takes as
+        long as the strategy has open orders in it.
+        """
         account = self._account(account_id)
         holding = account.holding(instrument.key, instrument.currency)
         account.refresh()
-        whose, left_out = self.whose(strategy_name), None if without is None else account.open.get(without)
+        whose, uncounted = self.whose(strategy_name), account.uncounted(judged)
         names = [*holding.orders] if whose is None else [whose]
         orders = {order_id: order for each in names for order_id, order in holding.orders.get(each, {}).items()}
-        others = tuple(order for order_id, order in orders.items() if order_id != without and order.may_trade)
-        own, difference = self._own(holding, strategy_name, left_out), account.differences.get(holding.key, ZERO)
-        return Standing(whose or f"account {account_id}", own, _exposure(holding, left_out), difference, others)
+        later = tuple(each for each in uncounted if orders.pop(each.order_id, None) is not None and each.order_id != judged)
+        own, difference = self._own(holding, strategy_name, uncounted), account.differences.get(holding.key, ZERO)
+        others = tuple(each for each in orders.values() if each.may_trade)
+        return Standing(whose or f"account {account_id}", own, without(holding, uncounted), difference, others, later=later)
 
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""
@@ -291,12 +297,6 @@ def _newly_reported(before: LiveOrder | None, events: Sequence[Event]) -> dict[s
             places.setdefault(event.execution_id, index)
     known = () if before is None else before.executions.names
     return {name: index for name, index in places.items() if name not in known}
-
-
-def _exposure(holding: InstrumentFigures, without: OpenExposure | None) -> Exposure:
-    if without is None or without.instrument_key != holding.key:
-        return holding.exposure
-    return holding.exposure.minus(without.side, without.quantity, without.value)
 
 
 def _nearer(ours: Decimal, theirs: Decimal) -> Decimal:

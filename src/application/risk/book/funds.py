@@ -6,7 +6,7 @@ they have spent and could spend yet, so that two orders decided at once cannot b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -222,14 +222,17 @@ class Funds:
         is_old = self.asked_at is None or (now - self.asked_at).total_seconds() > oldest_seconds
         return is_old and since_asked >= max(PACE_SECONDS, can.quiet_poll_seconds)
 
-    def buying_power(self, instrument: Instrument, now: datetime, lag_seconds: float, without: UUID | None) -> BuyingPower | None:
-        """What an order in `instrument` may cost; the part of `without`, which is judged again, is given back."""
+    def buying_power(
+        self, instrument: Instrument, now: datetime, lag_seconds: float, uncounted: Iterable[UUID]
+    ) -> BuyingPower | None:
+        """What an order in `instrument` may cost; the parts of orders that do not count are given back."""
         figure = self.figure_for(instrument)
         if figure is None:
             return None
         left = self._left(figure)
-        if without is not None and (own := self._purchases.get(without)) is not None:
-            left = total([left, own.taken, own.reported, -own.spent])
+        for order_id in uncounted:
+            if (known := self._purchases.get(order_id)) is not None and self._figure(known.part) is figure:
+                left = total([left, known.taken, known.reported, -known.spent])
         return BuyingPower(left, (now - figure.at).total_seconds(), self.is_settled(lag_seconds))
 
     def _left(self, figure: Figure) -> Decimal:

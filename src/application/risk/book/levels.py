@@ -17,17 +17,18 @@ from liveorder.domain.values import ZERO, total
 
 
 def seen_by(
-    table: LimitTable, account: AccountBook, view: RiskView, instrument: Instrument, without: UUID | None = None
+    table: LimitTable, account: AccountBook, view: RiskView, instrument: Instrument, judged: UUID | None = None
 ) -> RiskView:
     """`view` of the account, for an order in `instrument`, with the table's figures in place of the account's.
 
-    `without`: an order that is judged again; it does not count.
+    `judged`: the order; see `AccountBook.uncounted`.
     """
+    uncounted = {each.order_id for each in account.uncounted(judged)}
     exposures, currencies = _held(table, account)
     open_orders = unattempted = 0
     for order in account.open.values():
         parts = [units for name, units in order.parts if table.covers(name, order.instrument_key)]
-        if parts and order.order_id != without:
+        if parts and order.order_id not in uncounted:
             open_orders += 1
             unattempted += order.order_id in account.unattempted
             units, before = total(parts), exposures.get(order.instrument_key, Exposure())
