@@ -153,6 +153,8 @@ class Amount:
     """It closes, and once it is wholly filled another order opens the other side."""
     in_doubt: tuple[OpenExposure, ...] = ()
     """Those of which has to be known what became of them before it can be sized."""
+    guards_held: bool = False
+    """It guards a position, and its quantity is of what is held and no other exit takes."""
 
 
 def equity_of(account: BrokerAccount | None, currency: str, now: datetime) -> Decimal | RiskRefusal:
@@ -247,6 +249,7 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
     figures = {"held": plain(abs(own.quantity)), "closable": plain(most)}
     if by.standing.heard_difference:
         figures["at_broker"] = plain(by.standing.at_broker)
+    guards_held = signal.role in GUARDS and signal.quantity is not None and wanted <= left
     wanted = min(wanted, most)
     try:
         quantity = by.instrument.round_quantity(wanted)
@@ -261,7 +264,7 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
         in_the_way = exits.yielding
         if quantity != left:
             figures["stays"] = plain(EXACT.subtract(left, quantity))
-    return Amount(side, PositionEffect.CLOSE, quantity, figures=figures, in_the_way=in_the_way)
+    return Amount(side, PositionEffect.CLOSE, quantity, figures=figures, in_the_way=in_the_way, guards_held=guards_held)
 
 
 def _exits_met(signal: Signal, side: Side, by: Basis) -> OwnExits:

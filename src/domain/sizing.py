@@ -79,6 +79,8 @@ class SizedIntent:
     """Orders of its strategy of which has to be known what became of them before it can be sized."""
     is_first_leg: bool = False
     """It closes, and once it is wholly filled another order opens the other side."""
+    guards_held: bool = False
+    """See `Amount`: it waits for no entry."""
 
     @property
     def once_entered(self) -> OrderRequested:
@@ -197,7 +199,7 @@ def size(
         terms=asked,
     )
     problem = amount.problem or too_low
-    waits_for = amount.in_the_way, amount.in_doubt, amount.is_first_leg
+    waits_for = amount.in_the_way, amount.in_doubt, amount.is_first_leg, amount.guards_held
     return SizedIntent(intent, priced, standing, problem, amount.refusal, amount.figures, *waits_for)
 
 

@@ -84,9 +84,8 @@ class RiskGate:
         return assess(proposal, view, limits, levels=levels), assess_all(proposal, view, limits, levels)
 
     async def look(self, gateway: Gateway, intent: OrderRequested, priced: Priced) -> tuple[RiskView, RiskLimits]:
-        """The account as it is now, without the order itself and later ones that wait. Of an order that would take off what its
-        strategy holds, the broker is asked what the account holds; and for its money, where that as reported last does not cover the
-        order.
+        """The account as it is now, without the order itself and later ones that wait. Of one that would take off what its strategy
+        holds, the broker is asked what the account holds; and for its money, where that as reported last does not cover the order.
 
         Any other order that is covered waits for no question.
         """

@@ -48,7 +48,7 @@ def assemble(
     register, gateways, track, halts = orders.register, on.gateways, orders.track, risk.halts
     submit = SubmitOrder(register, gateways, risk.gate, halts, on.calendar, track, on.clock, on_error)
     cancel = CancelOrder(register, gateways, track, on.journal, on.clock, on.sparing_log)
-    waits = Waits(register, gateways, halts, submit, on.calendar, on.clock, is_shadow=terms.is_shadow)
+    waits = Waits(register, gateways, risk.book, halts, submit, on.calendar, on.clock, is_shadow=terms.is_shadow)
     execute = ExecuteOrder(
         terms,
         register,

@@ -110,6 +110,8 @@ class Waited:
     """Its age counts from here."""
     has_second_leg: bool = False
     """Whether what is to open after it, where it closes and that opens the other side, is stored."""
+    orders: tuple[UUID, ...] = ()
+    """For which it waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,7 +533,9 @@ class ExecuteOrder:
         """What it has to wait for; None where it is judged now. One that waited for orders waits for no later entry."""
         gateway, signal, waited = gathered.gateway, gathered.signal, gathered.waited
         waited_for_orders = waited is not None and waited.reason in WAITS_FOR_ORDERS
-        entries = () if gathered.shares or waited_for_orders or sized.is_first_leg else _entries_met(signal, sized)
+        entries = () if gathered.shares or sized.is_first_leg else _entries_met(signal, sized)
+        if waited is not None and waited_for_orders:
+            entries = tuple(each for each in entries if each in waited.orders)
         is_away = self._halts.now.is_waiting_for_broker(gateway.account_id)
         needs_leg = sized.is_first_leg and not (waited is not None and waited.has_second_leg)
         is_in_the_way = bool(entries or sized.in_the_way or sized.in_doubt or needs_leg)
@@ -631,8 +635,10 @@ def _shortfall(intent: OrderRequested, figures: Mapping[str, str]) -> str:
 
 
 def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
-    """Of an order that closes: its strategy's own orders that may still open or enlarge what it is to close."""
-    if sized.intent.terms.position_effect is not PositionEffect.CLOSE or signal.has_target:
+    """Of an order that closes: its strategy's own orders that may still open or enlarge what it is to close. None where it guards
+    what is held already.
+    """
+    if sized.intent.terms.position_effect is not PositionEffect.CLOSE or signal.has_target or sized.guards_held:
         return ()
     return tuple(order.order_id for order in sized.standing.entries_for(sized.intent.terms.side))
 

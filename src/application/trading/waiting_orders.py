@@ -133,7 +133,7 @@ class WaitingOrders:
             signal = follows.signal
         known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
         counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
-        waited = Waited(order.intent, wait.reason, counts_from)
+        waited = Waited(order.intent, wait.reason, counts_from, orders=wait.orders)
         made_way = [await self._orders.get(each) for each in wait.orders] if wait.reason is WaitReason.ORDERS else []
         gathered = await execute.gathered(signal, gateway, *known, waited=waited)
         sized = await execute.sized(gathered)
@@ -151,7 +151,9 @@ class WaitingOrders:
             if isinstance(verdict, Refused) and reversal.is_second_leg(signal.signal_id):
                 verdict = reversal.refused_second(verdict)
             if isinstance(verdict, WaitBegan):
-                again = verdict.but(orders=(*wait.orders, *verdict.orders))
+                again = verdict.but(orders=tuple(dict.fromkeys((*wait.orders, *verdict.orders))))
+                if (again.reason, again.orders) == (wait.reason, wait.orders):
+                    return order
                 return await self._orders.record(held, [WaitEnded(terms=decision.intent.terms), again], cause)
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)

@@ -9,11 +9,14 @@ from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
+from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import WaitBegan, WaitReason
+from liveorder.domain.own_exits import GUARDS
+from liveorder.domain.position_effect import Basis, amount_of
 from liveorder.domain.risk import OpenExposure
 from liveorder.domain.signal import Signal, SignalHours
 from liveorder.domain.sizing import SizedIntent, is_unprotected
@@ -28,6 +31,7 @@ class Waits:
         self,
         orders: OrderRegister,
         gateways: Mapping[str, Gateway],
+        risk: RiskBook,
         halts: TradingHalts,
         submit: SubmitOrder,
         calendar: TradingCalendar,
@@ -35,7 +39,8 @@ class Waits:
         *,
         is_shadow: bool,
     ) -> None:
-        self._orders, self._gateways, self._halts, self._submit = orders, gateways, halts, submit
+        self._orders, self._gateways, self._risk = orders, gateways, risk
+        self._halts, self._submit = halts, submit
         self._calendar, self._clock, self._is_shadow = calendar, clock, is_shadow
 
     def wait_of(
@@ -71,11 +76,23 @@ class Waits:
             return False
         hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
         gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
+        if order.wait.reason is WaitReason.ENTRY and order.terms.role in GUARDS and self._guards_held(gateway, order, order.wait):
+            return True
         named = map(self._orders.unfinished_with, order.wait.orders)
         known = [each for each in named if each is not None and each.may_trade]
         others, doubts = (tuple(each.order_id for each in those) for those in (known, filter(_is_doubtful, known)))
         obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons)
         return is_over(order.wait, obstacles._replace(others=others, doubts=doubts))
+
+    def _guards_held(self, gateway: Gateway, order: LiveOrder, wait: WaitBegan) -> bool:
+        """Whether so much of its entry is filled by now that it need not wait for the rest."""
+        signal, intent = Signal.parse(wait.signal), order.intent
+        if signal.quantity is None:
+            return False
+        standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, order.order_id)
+        limits = gateway.terms.sizing_limits(intent.strategy_name, intent.instrument)
+        by = Basis(intent.instrument, None, limits, False, standing, product=gateway.terms.default_product, order_id=order.order_id)
+        return amount_of(signal, by).guards_held
 
     def _obstacles(self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool) -> Obstacles:
         now, opens_at = self._clock.now(), None
