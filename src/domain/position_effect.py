@@ -129,10 +129,12 @@ class Basis:
     order_id: UUID | None = None
     """Of the order that it becomes; None: later than all others."""
     has_waited: bool = False
+    is_long_only: bool = True
+    """No sale that opens may go short: a table of limits can forbid it where `limits` do not."""
 
     @property
     def may_reverse(self) -> bool:
-        return self.limits.allow_short_selling and not self.is_second_leg
+        return not (self.is_long_only or self.is_second_leg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +324,7 @@ def _to_open(signal: Signal, side: Side, effect: PositionEffect | None, by: Basi
             return _refused(signal, side, effect, by.equity)
         budget, figures = _part(by.equity, signal.percent), {"equity": plain(by.equity)}
     amount, units = Amount(side, effect, notional=budget, figures=figures), _units_for(budget, by)
-    if signal.notional is not None and side is Side.SELL and not by.limits.allow_short_selling and units is not None:
+    if signal.notional is not None and side is Side.SELL and by.is_long_only and units is not None:
         sale = _rounded(amount, min(units, EXACT.subtract(by.standing.own.quantity, by.standing.own.sells)), by)
         if sale.problem is None:
             return sale

@@ -56,6 +56,8 @@ class SizingTerms:
     """Whether it is sized again, after it has waited."""
     is_second_leg: bool = False
     """Whether it opens what a reversal is to open, after its closing leg."""
+    is_long_only: bool = True
+    """See `AccountConfig.is_long_only`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ def size(
         is_second_leg=terms.is_second_leg,
         order_id=origin.order_id,
         has_waited=terms.has_waited,
+        is_long_only=terms.is_long_only,
     )
     amount = amount_of(signal, by)
     limit_price, stop_price, too_low = _to_tick(signal, amount.side, instrument)

@@ -150,3 +150,24 @@ def test_all_contracts_of_a_symbol_count(symbol: str, key: str, is_covered: bool
     table = LimitTable.of(NarrowLimits(max_positions=1), LAX, symbol=symbol)
     assert table.covers("trend", key) is is_covered
     assert table.covers("", key) is is_covered
+
+
+@pytest.mark.parametrize(
+    "terms", [of_trend(allow_short_selling=False), of_spy(allow_short_selling=False)], ids=["strategy", "symbol"]
+)
+async def test_where_a_table_forbids_shorts_a_sale_for_money_is_of_what_is_held(tmp_path: Path, terms: dict[str, Any]) -> None:
+    """As where the account does; what another strategy is short of cuts no exit of its own."""
+    limits = LAX.model_copy(update={"allow_short_selling": True})
+    async with a_scene(tmp_path, limits=limits, account_terms=terms) as scene, scene.living() as engine:
+        await settled(engine, "in", quantity=10)
+        sale = await settled(engine, "part", side="SELL", quantity=None, notional=8000)
+        assert (sale.status, sale.quantity) == ("FILLED", Decimal(10))
+
+
+async def test_where_a_strategys_table_forbids_shorts_another_that_is_short_cuts_no_exit(tmp_path: Path) -> None:
+    limits, terms = LAX.model_copy(update={"allow_short_selling": True}), of_trend(allow_short_selling=False)
+    async with a_scene(tmp_path, limits=limits, account_terms=terms) as scene, scene.living() as engine:
+        await settled(engine, "short", strategy_name="other", side="SELL", quantity=6)
+        await settled(engine, "in", quantity=10)
+        out = await settled(engine, "out", side="SELL", role="EXIT", quantity=None)
+        assert (out.status, out.quantity) == ("FILLED", Decimal(10))

@@ -55,8 +55,9 @@ def amount(
 ) -> Amount:
     signal = Signal(**{"signal_id": "s1", "symbol": instrument.symbol} | fields)
     of_account = D(equity) if isinstance(equity, str) else equity
-    at = None if price is None else D(price)
-    return amount_of(signal, Basis(instrument, at, limits, False, has, of_account, crosses_zero=crosses_zero))
+    at, long_only = None if price is None else D(price), not limits.allow_short_selling
+    by = Basis(instrument, at, limits, False, has, of_account, crosses_zero=crosses_zero, is_long_only=long_only)
+    return amount_of(signal, by)
 
 
 def came_to(found: Amount) -> str:

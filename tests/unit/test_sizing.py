@@ -161,7 +161,12 @@ def test_hours_are_as_named_or_as_is_usual_and_regular_for_an_auction(fields: di
     assert sized(fields, terms=replace(TERMS, can=can)).intent.terms.hours is TradingHours[expected]
 
 
-SHORTS = replace(TERMS, can=replace(TERMS.can, crosses_zero=True), limits=LIMITS.model_copy(update={"allow_short_selling": True}))
+SHORTS = replace(
+    TERMS,
+    can=replace(TERMS.can, crosses_zero=True),
+    limits=LIMITS.model_copy(update={"allow_short_selling": True}),
+    is_long_only=False,
+)
 
 
 @pytest.mark.parametrize(

@@ -383,6 +383,7 @@ class ExecuteOrder:
             may_cancel=not (shares or self._terms.is_shadow),
             has_waited=waited is not None,
             is_second_leg=reversal.is_second_leg(signal.signal_id),
+            is_long_only=account.is_long_only(signal.strategy_name, instrument),
         )
         equity = await self._equity(gateway, instrument) if signal.needs_equity else None
         return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, shares, waited)
