@@ -12,6 +12,7 @@ import pytest
 from liveorder.application.engine.engine import Engine
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused
+from liveorder.domain.position_owner import PositionOwner
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_limit, a_scene, a_signal, until
@@ -147,6 +148,17 @@ async def test_another_strategys_entry_is_neither_waited_for_nor_cancelled(tmp_p
         exit_ = await engine.execute.execute(an_exit())
         assert exit_.status == "REJECTED"
         assert not (await engine.orders.get(other.order_id)).cancels
+
+
+async def test_where_positions_are_the_accounts_so_are_the_entries_that_an_exit_waits_for(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living(positions=PositionOwner.ACCOUNT) as engine:
+        other = await engine.execute.execute(a_limit("in", quantity=10, strategy_name="other"))
+        await fills(scene, engine, other, 4)
+        exit_ = await engine.execute.execute(an_exit())
+        assert exit_.is_waiting
+        assert (await ended(engine, other)).status == "CANCELLED"
+        await until(lambda: scene.venue_orders(exit_) != [])
+        assert (await engine.orders.get(exit_.order_id)).quantity == Decimal(4)
 
 
 async def test_a_cancel_ends_the_wait_and_the_entry_stays_as_it_is(tmp_path: Path) -> None:
