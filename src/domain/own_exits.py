@@ -52,6 +52,11 @@ class OwnExits:
         return total(each.waits_with or ZERO for each in self.staying)
 
     @property
+    def has_stop_loss_waiting(self) -> bool:
+        """Whether one of those that stay is still to be sized, and goes before a take-profit."""
+        return any(each.waits_with is not None and each.role is OrderRole.STOP_LOSS for each in self.staying)
+
+    @property
     def named(self) -> str:
         """The ids of those that stay."""
         return ", ".join(str(each.order_id) for each in self.staying)

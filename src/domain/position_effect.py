@@ -21,7 +21,7 @@ from liveorder.domain.position_figure import nothing_left
 from liveorder.domain.risk import Exposure, OpenExposure, RiskRefusal, Stake, closable
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import EXACT, ZERO, PositionEffect, Product, Side, total, trades_at_once
+from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Product, Side, total, trades_at_once
 from liveorder.domain.wording import plain
 
 MAX_EQUITY_AGE_SECONDS = 60.0
@@ -156,7 +156,7 @@ class Amount:
     in_doubt: tuple[OpenExposure, ...] = ()
     """Those of which has to be known what became of them before it can be sized."""
     guards_held: bool = False
-    """It guards a position, and its quantity is of what is held and no other exit takes."""
+    """It guards a position, and its quantity is of what is held and no other exit takes. No take-profit while a stop-loss waits."""
 
 
 def equity_of(account: BrokerAccount | None, currency: str, now: datetime) -> Decimal | RiskRefusal:
@@ -251,7 +251,8 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
     figures = {"held": plain(abs(own.quantity)), "closable": plain(most)}
     if by.standing.heard_difference:
         figures["at_broker"] = plain(by.standing.at_broker)
-    guards_held = signal.role in GUARDS and signal.quantity is not None and wanted <= left
+    goes_last = signal.role is OrderRole.TAKE_PROFIT and exits.has_stop_loss_waiting
+    guards_held = signal.role in GUARDS and signal.quantity is not None and wanted <= left and not goes_last
     wanted = min(wanted, most)
     try:
         quantity = by.instrument.round_quantity(wanted)

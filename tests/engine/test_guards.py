@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engine.scenes import Scene, a_limit, a_scene, until
-from tests.engine.test_making_way import LIMIT, STOP, holding
+from tests.engine.test_making_way import LIMIT, STOP, code_of, holding
 from tests.engine.test_targets import in_doubt
 from tests.engine.test_waiting_exits import BY_HAND, an_exit, fills
 from tests.engine.test_waiting_orders import at_the_open
@@ -62,6 +62,23 @@ async def test_one_for_more_waits_and_so_does_one_without_a_size(tmp_path: Path,
         await engine.execute.execute(an_exit("other", quantity=4, **{**STOP, "stop_price": "290"}))
         await adds(scene, engine, "resting")
         assert (await engine.execute.execute(an_exit("guard", **guard))).is_waiting is waits
+
+
+@pytest.mark.parametrize("stop", [{}, {"quantity": 20}, {"percent": 100}])
+async def test_a_take_profit_of_what_is_held_goes_out_before_no_stop_loss_that_waits(tmp_path: Path, stop: dict[str, Any]) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=20))
+        loss = await engine.execute.execute(an_exit("stop", **STOP | stop))
+        profit = await engine.execute.execute(an_exit("profit", **TAKE_PROFIT | {"quantity": 10}))
+        await fills(scene, engine, entry, 10)
+        await asyncio.sleep(10)
+        late = await engine.execute.execute(an_exit("late", **TAKE_PROFIT | {"quantity": 10}))
+        assert all([(await engine.orders.get(each.order_id)).is_waiting for each in (loss, profit, late)])
+        await engine.cancel.cancel(entry.order_id)
+        await until(lambda: scene.venue_orders(loss) != [])
+        assert (await engine.orders.get(loss.order_id)).quantity == D(10)
+        await asyncio.sleep(10)
+        assert [await code_of(scene, each) for each in (profit, late)] == ["already_closing"] * 2
 
 
 async def test_one_that_waits_goes_out_once_so_much_of_its_entry_is_filled(tmp_path: Path) -> None:
