@@ -171,3 +171,20 @@ async def test_where_a_strategys_table_forbids_shorts_another_that_is_short_cuts
         await settled(engine, "in", quantity=10)
         out = await settled(engine, "out", side="SELL", role="EXIT", quantity=None)
         assert (out.status, out.quantity) == ("FILLED", Decimal(10))
+
+
+@pytest.mark.parametrize(
+    "sale", [{"quantity": 25}, {"quantity": 5, "position_effect": "OPEN"}, {"quantity": None, "notional": 9000}]
+)
+async def test_where_a_table_forbids_shorts_no_sale_turns_the_position_round(tmp_path: Path, sale: dict[str, Any]) -> None:
+    """Not by a first leg that closes either."""
+    limits, terms = LAX.model_copy(update={"allow_short_selling": True}), of_trend(allow_short_selling=False)
+    async with a_scene(tmp_path, limits=limits, account_terms=terms) as scene, scene.living() as engine:
+        await settled(engine, "in", quantity=10)
+        order = await settled(engine, "sale", side="SELL", **sale)
+        if "notional" in sale:
+            assert (order.quantity, await refused_by(scene, order)) == (Decimal(10), None)
+        else:
+            assert await refused_by(scene, order) == ("reversal" if "position_effect" in sale else "short_selling")
+        await asyncio.sleep(5)
+        assert {each.intent.signal_id for each in engine.orders.unfinished()} <= {"sale"}
