@@ -6,10 +6,12 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from liveorder.application.engine.engine import Engine
+from liveorder.domain.errors import OrderNotFound
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Cancelled, CancelRequested, LeftUnguarded, Refused
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
@@ -209,6 +211,25 @@ async def test_a_wait_for_exits_survives_a_crash(tmp_path: Path) -> None:
             assert (await again.orders.get(exit_.order_id)).quantity == D(10)
             assert (await again.orders.get(stop.order_id)).status == "CANCELLED"
         assert len(scene.venue_orders(exit_)) == 1
+
+
+async def test_an_order_that_was_waited_for_and_never_stored_keeps_nothing_waiting(tmp_path: Path) -> None:
+    """It counted while its commit was under way, and that failed."""
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        stop = await engine.execute.execute(an_exit("stop", **STOP))
+        await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, nth=1, seconds=3))
+        exit_ = await engine.execute.execute(an_exit())
+        assert exit_.is_waiting
+        get = engine.orders.get
+
+        async def knows_no_stop(order_id: UUID) -> LiveOrder:
+            if order_id == stop.order_id:
+                raise OrderNotFound(order_id)
+            return await get(order_id)
+
+        engine.orders.get = knows_no_stop  # type: ignore[method-assign]
+        await until(lambda: scene.venue_orders(exit_) != [])
 
 
 async def test_a_waiting_exit_that_rests_makes_way_unsent(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from liveorder.application.trading.execute_order import ExecuteOrder, Waited
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.waits import Waits
 from liveorder.domain import reversal
-from liveorder.domain.errors import LiveOrderError, TradingIsHalted
+from liveorder.domain.errors import LiveOrderError, OrderNotFound, TradingIsHalted
 from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import WAITS_FOR_ORDERS, CancelReason, OrderRequested, Refused, WaitBegan, WaitEnded, WaitReason
@@ -134,7 +134,7 @@ class WaitingOrders:
         known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
         counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
         waited = Waited(order.intent, wait.reason, counts_from, orders=wait.orders)
-        made_way = [await self._orders.get(each) for each in wait.orders] if wait.reason is WaitReason.ORDERS else []
+        made_way = await self._made_way(wait)
         gathered = await execute.gathered(signal, gateway, *known, waited=waited)
         sized = await execute.sized(gathered)
         if sized.is_first_leg:  # durable before this one leaves, so that no crash comes between
@@ -164,6 +164,14 @@ class WaitingOrders:
                 refused = refused_by(RiskRefusal(KILL_SWITCH, str(error)))
                 ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, refused)]
                 return await self._orders.record(held, [*ended, refused], cause)
+
+    async def _made_way(self, wait: WaitBegan) -> list[LiveOrder]:
+        """Those that were cancelled for it. One that was being stored when it was named, and was not stored, never was."""
+        found = list[LiveOrder]()
+        for order_id in wait.orders if wait.reason is WaitReason.ORDERS else ():
+            with suppress(OrderNotFound):
+                found.append(await self._orders.get(order_id))
+        return found
 
     def _what_follows(self, signal: Signal, first: LiveOrder) -> reversal.Follows:
         return reversal.after_first_leg(signal, first)
