@@ -190,6 +190,8 @@ class StandingHalts:
     """Whether signals trade by themselves: what a person switched, else the setting."""
     trusted_since: Mapping[str, datetime] = field(default_factory=dict)
     """By scope: when the halt of a restored store was lifted last."""
+    suspected_at: Mapping[str, datetime] = field(default_factory=dict)
+    """By scope: when the halt of a restored store began last."""
 
     def stands_for(self, account_id: str) -> TradingHalted | None:
         """The halt that stops this account, the widest first; None when it may trade."""
@@ -217,3 +219,8 @@ class StandingHalts:
         if since is None:
             return False
         return now < since + SUSPICION if decided_at is None else decided_at <= since
+
+    def may_have_forgotten_sending(self, account_id: str, unsent_at: datetime) -> bool:
+        """Whether a life that the store has lost may have sent an order which at this time was surely at no broker."""
+        scopes, known = halting_scopes(account_id), (self.suspected_at, self.trusted_since)
+        return any(unsent_at <= moments[scope] for moments in known for scope in scopes if scope in moments)

@@ -137,8 +137,8 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LOST = TradingHalted(scope=connection_scope("U1"), reason=HaltReason.CONNECTION_LOST, detail="3 attempts")
 
 
-def now(*events: Event, trusted_since: dict[str, datetime] | None = None) -> StandingHalts:
-    return StandingHalts(after(*events), auto_trading=True, trusted_since=trusted_since or {})
+def now(*events: Event, **moments: dict[str, datetime]) -> StandingHalts:
+    return StandingHalts(after(*events), auto_trading=True, **moments)
 
 
 @pytest.mark.parametrize(
@@ -183,3 +183,20 @@ def test_a_signal_may_be_forgotten_if_it_is_not_surely_newer_than_the_trust_in_a
     halts: StandingHalts, decided_at: datetime | None, expected: bool
 ) -> None:
     assert halts.may_have_forgotten("U1", decided_at, NOON + timedelta(hours=1)) is expected
+
+
+@pytest.mark.parametrize(
+    ("halts", "unsent_at", "expected"),
+    [
+        (now(), NOON, False),
+        (now(suspected_at={EVERYTHING: NOON}), NOON, True),
+        (now(suspected_at={"account:U1": NOON}), NOON - timedelta(days=30), True),
+        (now(suspected_at={EVERYTHING: NOON}), NOON + timedelta(seconds=1), False),
+        (now(suspected_at={EVERYTHING: NOON - SUSPICION}, trusted_since={EVERYTHING: NOON}), NOON, True),
+        (now(suspected_at={"account:U2": NOON}), NOON, False),
+    ],
+)
+def test_an_order_may_be_sent_already_if_it_is_not_known_to_be_unsent_since_the_store_came_back(
+    halts: StandingHalts, unsent_at: datetime, expected: bool
+) -> None:
+    assert halts.may_have_forgotten_sending("U1", unsent_at) is expected

@@ -40,6 +40,7 @@ class TradingHalts:
         self._state, self._version = TradingHalt(), 0
         self._undurable: dict[str, TradingHalted] = {}
         self._trusted_since: dict[str, datetime] = {}
+        self._suspected_at: dict[str, datetime] = {}
         self._recording = asyncio.Lock()
         self._look()
 
@@ -47,7 +48,8 @@ class TradingHalts:
         """After each change of what stands."""
         switched = self._state.auto_trading
         auto_trading = self._auto_trading_default if switched is None else switched
-        self.now = StandingHalts(self._state.evolve(self._undurable.values()), auto_trading, {**self._trusted_since})
+        halts = self._state.evolve(self._undurable.values())
+        self.now = StandingHalts(halts, auto_trading, {**self._trusted_since}, {**self._suspected_at})
 
     async def load(self) -> None:
         """Fold the halt's stream, and take in halts that other processes put in their place."""
@@ -63,6 +65,8 @@ class TradingHalts:
         for item in recorded:
             if isinstance(item.event, TradingResumed) and is_of_a_restored_store(self._state.standing.get(item.event.scope)):
                 self._trusted_since[item.event.scope] = item.envelope.recorded_at
+            if isinstance(item.event, TradingHalted) and is_of_a_restored_store(item.event):
+                self._suspected_at[item.event.scope] = item.envelope.recorded_at
             self._state, self._version = self._state.evolve([item.event]), item.version
         self._look()
 
@@ -76,6 +80,8 @@ class TradingHalts:
         if not halted:
             return False
         self._undurable[scope] = halted[0]
+        if is_of_a_restored_store(halted[0]):
+            self._suspected_at[scope] = self._clock.now()
         self._look()
         self._log.write("HALT", f"Trading halted ({scope}): {detail}", scope=scope, reason=reason.value)
         return True

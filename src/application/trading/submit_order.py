@@ -31,11 +31,9 @@ from liveorder.domain.errors import (
 from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import (
-    STORE_RESTORED,
     Approved,
     CancelReason,
     OrderRequested,
-    OutcomeDoubted,
     Refused,
     RejectReason,
     RequestKind,
@@ -88,13 +86,7 @@ class SubmitOrder:
             return [intent, prepared]
         if not may_be_sent_already:
             return [intent, approved, *self._start(gateway, draft, prepared)]
-        unknown = OutcomeDoubted(
-            request_id=requests.next_submission_id(draft),
-            kind=RequestKind.SUBMIT,
-            error=STORE_RESTORED,
-            message="this store may have sent it before it was restored: asked about, not sent",
-        )
-        return [intent, approved, *self._start(gateway, draft, prepared), unknown]
+        return [intent, approved, *self._start(gateway, draft, prepared), requests.forgotten(draft)]
 
     def refusal(self, gateway: Gateway, intent: OrderRequested) -> Refused | None:
         """Why the broker cannot take it; None where it can. Uses nothing up."""
@@ -102,7 +94,7 @@ class SubmitOrder:
 
     def prepare(self, gateway: Gateway, order: LiveOrder) -> Prepared | Refused:
         """The same bytes on every attempt, or why the broker cannot take it. The first can use up a number of the broker's."""
-        if order.submission is not None:
+        if order.submission is not None and order.submission.payload:
             return Prepared(order.submission.reference, order.submission.payload)
         return self._unless_refused(gateway, order.intent, gateway.broker.prepare)
 
@@ -118,6 +110,11 @@ class SubmitOrder:
         session = self._calendar.session_for(order.intent.instrument, self._clock.now())
         deadline = gateway.deadlines.new(requests.next_submission_id(order))
         return requests.start_submission(order, prepared.reference, prepared.payload, deadline, session)
+
+    async def doubt_forgotten(self, order: LiveOrder) -> LiveOrder:
+        """Of an order that waits, and that the store may have sent before it was restored. The caller holds it."""
+        session = self._calendar.session_for(order.intent.instrument, self._clock.now())
+        return await self._orders.record(order, requests.doubt_forgotten(order, self._clock.now(), session), _cause(order))
 
     # --- attempts --------------------------------------------------------------------------------------------------------------
 

@@ -86,7 +86,7 @@ class WaitingOrders:
         self._tried = {entry: tried for entry, tried in self._tried.items() if self._orders.unfinished_with(entry) is not None}
         for order in waiting:
             assert order.wait is not None
-            if has_lapsed(order.wait, self._clock.now()) or self._waits.is_over(order):
+            if self._waits.is_due(order):
                 self._begin(order.order_id, self._take_up)
             else:
                 for each in self._to_cancel(order):
@@ -108,15 +108,24 @@ class WaitingOrders:
 
     async def _take_up(self, order_id: UUID) -> None:
         order = self._orders.unfinished_with(order_id)
-        if order is None or order.wait is None or not order.is_waiting:
+        if order is None or order.wait is None or not order.is_waiting or not self._waits.is_due(order):
+            return
+        if self._waits.may_be_sent_already(order):
+            await self._ask_first(order_id)
             return
         if has_lapsed(order.wait, self._clock.now()):
             await self._end(order)
             return
         async with self._judging[order.intent.account_id, order.intent.instrument.key]:
-            after = await self._judged(order) if self._waits.is_over(order) else order
+            after = await self._judged(order) if self._waits.is_due(order) else order
         if after.is_approved and not after.status.is_closed:
             await self._submit.drive(after, is_started=after.submission_is_open)
+
+    async def _ask_first(self, order_id: UUID) -> None:
+        """It is in doubt from here on, and `ResolveUnknownOutcomes` asks. Surely not sent, it waits again, and is judged."""
+        async with self._orders.hold(order_id) as held:
+            if held.is_waiting:
+                await self._submit.doubt_forgotten(held)
 
     async def _judged(self, order: LiveOrder) -> LiveOrder:
         """The order once its signal was sized and judged as if it came now, and that is stored: it is to be sent, or is refused, or

@@ -21,7 +21,7 @@ from liveorder.domain.risk import OpenExposure
 from liveorder.domain.signal import Signal, SignalHours
 from liveorder.domain.sizing import SizedIntent, is_unprotected
 from liveorder.domain.values import TradingHours
-from liveorder.domain.waiting import Obstacles, is_over, wait_for
+from liveorder.domain.waiting import Obstacles, has_lapsed, is_over, wait_for
 
 
 class Waits:
@@ -70,9 +70,18 @@ class Waits:
             return wait
         return None if self._submit.refusal(gateway, intent) is not None else wait
 
-    def is_over(self, order: LiveOrder) -> bool:
-        """Whether what a waiting order waits for came. A shadow run leaves real orders to the next real run, and the reverse."""
+    def is_due(self, order: LiveOrder) -> bool:
+        """Whether its wait ends now, by what came or by what did not come in time.
+
+        A shadow run leaves real orders to the next real run, and the reverse.
+        """
         if order.wait is None or order.terms.is_shadow is not self._is_shadow:
+            return False
+        return has_lapsed(order.wait, self._clock.now()) or self._is_over(order)
+
+    def _is_over(self, order: LiveOrder) -> bool:
+        """Whether what a waiting order waits for came."""
+        if order.wait is None:
             return False
         hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
         gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
@@ -93,6 +102,12 @@ class Waits:
         limits = gateway.terms.sizing_limits(intent.strategy_name, intent.instrument)
         by = Basis(intent.instrument, None, limits, False, standing, product=gateway.terms.default_product, order_id=order.order_id)
         return amount_of(signal, by).guards_held
+
+    def may_be_sent_already(self, order: LiveOrder) -> bool:
+        """Whether the store may have forgotten that it sent a waiting order, so that its broker has to be asked first."""
+        unsent_at = order.failed_at or order.requested_at
+        assert unsent_at is not None
+        return not order.terms.is_shadow and self._halts.now.may_have_forgotten_sending(order.intent.account_id, unsent_at)
 
     def _obstacles(self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool) -> Obstacles:
         now, opens_at = self._clock.now(), None

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 
 def reach_broker(order: LiveOrder) -> None:
-    """Whatever a broker reports of the order settles the doubt whether the submission arrived."""
+    """Whatever a broker reports of the order settles the doubt whether the submission arrived.
+
+    One that waits to be sent was sent before its store was restored: it waits no more.
+    """
     order.is_at_broker = True
+    if order.wait is not None:
+        order.wait = order.error_message = None
     if order.submission_is_open:
         order.requests = {key: each for key, each in order.requests.items() if each.kind is not RequestKind.SUBMIT}
 

@@ -28,8 +28,8 @@ def refuse(reason: ev.RejectReason, code: str, message: str, measured: str | Non
 
 
 def may_be_sent(order: LiveOrder) -> bool:
-    """No attempt is under way, in doubt or known to have arrived: another one makes no second order."""
-    return not (order.status.is_closed or order.submission_is_open or order.is_at_broker)
+    """It waits for nothing, and no attempt is under way, in doubt or known to have arrived: another makes no second order."""
+    return not (order.status.is_closed or order.submission_is_open or order.is_at_broker or order.is_waiting)
 
 
 def is_surely_unsent(order: LiveOrder) -> bool:
@@ -61,6 +61,25 @@ def start_submission(
             session_date=session_date,
         )
     ]
+
+
+def doubt_forgotten(order: LiveOrder, now: datetime, session_date: date) -> list[Event]:
+    """A store that was restored may have sent it, in a life that it has lost: it is asked about, and nothing is sent.
+
+    An attempt stands for the one that may have been made. Nothing is known of what that sent: the attempt holds no bytes.
+    """
+    started = start_submission(order, {}, "", now, session_date)
+    return [*started, forgotten(order)]
+
+
+def forgotten(order: LiveOrder) -> ev.OutcomeDoubted:
+    """Of the attempt that is about to be stored."""
+    return ev.OutcomeDoubted(
+        request_id=next_submission_id(order),
+        kind=ev.RequestKind.SUBMIT,
+        error=ev.STORE_RESTORED,
+        message="this store may have sent it before it was restored: asked about, not sent",
+    )
 
 
 def fail_submission(order: LiveOrder, request_id: str, error: str, message: str, evidence: str | None = None) -> list[Event]:

@@ -85,6 +85,8 @@ class LiveOrder:
     cancel_reason: ev.CancelReason | None = None
     error_message: str | None = None
     last_failure: ev.SubmissionFailed | None = None
+    failed_at: datetime | None = None
+    """When it was recorded: then it was at no broker."""
     requested_at: datetime | None = None
     is_persons: bool = False
     """Asked for by a person, not by a signal that trades by itself."""
@@ -172,8 +174,8 @@ class LiveOrder:
 
     @property
     def is_waiting(self) -> bool:
-        """It is not judged yet: see `WaitBegan`."""
-        return self.wait is not None and not self.status.is_closed
+        """It is not judged yet: see `WaitBegan`. While it is asked about whether it was sent, it does not wait."""
+        return self.wait is not None and not (self.status.is_closed or self.submission_is_open)
 
     @property
     def rests(self) -> bool:

@@ -72,7 +72,7 @@ class SubmissionFailed(OrderEvent):
 
     def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
         request = order.requests.pop(self.request_id, None)
-        order.last_failure, order.error_message = self, self.message
+        order.last_failure, order.failed_at, order.error_message = self, item.envelope.recorded_at, self.message
         order.not_begun += order.was_not_begun
         has_left = self.evidence is None or (request is not None and request.is_of_brokers)
         order.failures += has_left and not order.was_not_begun
