@@ -16,7 +16,7 @@ from uuid import UUID
 
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import Approved, LeftUnguarded, OrderRequested, Refused
+from liveorder.domain.order.events import Approved, LeftUnguarded, OrderRequested, Refused, WaitBegan
 from liveorder.domain.risk import OpenExposure, Stake
 from liveorder.domain.values import EXACT, ZERO, OrderRole, Product, Side, total
 
@@ -108,13 +108,13 @@ def _units(order: OpenExposure) -> Decimal:
 
 
 def left_unguarded(
-    own: Stake, made_way: Sequence[LiveOrder], intent: OrderRequested, verdict: Refused | Approved
+    own: Stake, made_way: Sequence[LiveOrder], intent: OrderRequested, verdict: Refused | Approved | WaitBegan
 ) -> list[LeftUnguarded]:
     """What lost its exit to an order that does not close it: orders `made_way` for it, and the rest of them is not placed anew.
 
-    `own`: what its strategy has once they are over, without the order itself.
+    One that goes on waiting says so at its end. `own`: what its strategy has once they are over, without the order itself.
     """
-    if (side := own.closing_side) is None:
+    if (side := own.closing_side) is None or isinstance(verdict, WaitBegan):
         return []
     lost = [each for each in made_way if each.terms.side is side and each.status is OrderStatus.CANCELLED]
     closes = isinstance(verdict, Approved) and intent.terms.side is side

@@ -38,6 +38,11 @@ def halting_scopes(account_id: str) -> tuple[str, ...]:
     return (EVERYTHING, account_scope(account_id), connection_scope(account_id))
 
 
+def waits_stopped_by(account_id: str) -> tuple[str, ...]:
+    """The halts for which the store must refuse to let an order begin to wait: all but the one that ends by itself."""
+    return halting_scopes(account_id)[:-1]
+
+
 def stopped_by(intent: OrderRequested) -> tuple[str, ...]:
     """The halts for which the store must refuse to let a submission of this intent begin."""
     return () if intent.terms.passes_halt else halting_scopes(intent.account_id)
@@ -197,10 +202,22 @@ class StandingHalts:
         """The halt that stops this account, the widest first; None when it may trade."""
         return self.halts.stands_for(account_id)
 
-    def is_waiting_for_broker(self, account_id: str) -> bool:
-        """Whether all that stops this account is a halt that ends by itself."""
-        halted = self.stands_for(account_id)
-        return halted is not None and halted.reason.ends_by_itself
+    def is_waiting_for_broker(self, account_id: str, *, is_spared: bool = False) -> bool:
+        """Whether all that stops this account is a halt that ends by itself. `is_spared`: a kill does not stop the order."""
+        reasons = self._reasons(account_id)
+        return reasons - ({HaltReason.KILL_SWITCH} if is_spared else set()) == {HaltReason.CONNECTION_LOST}
+
+    def is_killed(self, account_id: str, *, by_that_alone: bool = False) -> bool:
+        """Whether a person's kill stands. `by_that_alone`: nothing else stops the account, but for a lost connection."""
+        reasons = self._reasons(account_id)
+        if by_that_alone:
+            return reasons - {HaltReason.CONNECTION_LOST} == {HaltReason.KILL_SWITCH}
+        return HaltReason.KILL_SWITCH in reasons
+
+    def _reasons(self, account_id: str) -> set[HaltReason]:
+        if not (standing := self.halts.standing):
+            return set()
+        return {standing[scope].reason for scope in halting_scopes(account_id) if scope in standing}
 
     def stops(self, intent: OrderRequested) -> bool:
         """Whether the order must not go out now. One that a person sent while a halt stood passes it."""

@@ -17,6 +17,12 @@ from liveorder.domain.order.events import WAITS_FOR_ORDERS, WaitBegan, WaitReaso
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.own_exits import GUARDS
 from liveorder.domain.risk.switches import LATEST_EXIT
+from liveorder.domain.values import PositionEffect
+
+AGELESS = frozenset({*WAITS_FOR_ORDERS, WaitReason.DOUBT})
+"""A signal that waits for orders gets no older: its age counts from their end. It has to be young enough when it comes."""
+YOUNG_AFTER = AGELESS | {WaitReason.OPEN}
+"""Waits from whose end the age of a signal counts."""
 
 
 class Obstacles(NamedTuple):
@@ -75,6 +81,11 @@ def cancels(waiting: OrderTerms, awaited: OrderTerms, *, exit_cancels_entry: boo
     leads away from a target. An entry unless a setting says no, and not for what guards a position: that waits until it has filled.
     """
     return waiting.has_target or awaited.side is waiting.side or (exit_cancels_entry and waiting.role not in GUARDS)
+
+
+def is_spared_by_a_kill(waiting: OrderTerms) -> bool:
+    """What guards a position is left in place by a kill. One that waits gets its chance once the kill has ended its entry."""
+    return waiting.role in GUARDS and waiting.position_effect is PositionEffect.CLOSE
 
 
 def has_lapsed(wait: WaitBegan, now: datetime) -> bool:

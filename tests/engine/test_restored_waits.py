@@ -17,7 +17,7 @@ from liveorder.domain.order.events import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Fills, Keys
-from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_restored_stores import backed_up, restore
 from tests.engine.test_waiting_orders import EARLY, THE_OPEN, ended
 from tests.harness.virtual_time import VirtualLoop
@@ -30,6 +30,9 @@ ASKABLE = [name for name in RESTING if name != KeySupport.NONE.value]
 UNASKABLE = KeySupport.NONE.value
 A_DAY = timedelta(days=1)
 AN_HOUR = timedelta(hours=1)
+A_TARGET = a_signal(
+    "out", side="SELL", role="TAKE_PROFIT", order_type="LIMIT", limit_price="600", quantity=None, time_in_force="GTC"
+)
 
 
 def pass_time(span: timedelta) -> None:
@@ -108,6 +111,41 @@ async def test_what_was_filled_since_is_found_filled(tmp_path: Path, keys: str) 
         assert len(scene.witness.of("submit")) == 1
 
 
+@pytest.mark.parametrize("filled", [0, 1, 8])
+@pytest.mark.parametrize("keys", ASKABLE)
+async def test_what_was_sent_since_is_of_the_size_that_was_sent(tmp_path: Path, keys: str, filled: int) -> None:
+    """Its entry filled further after the backup was made."""
+    async with a_scene(tmp_path, RESTING[keys]) as scene:
+        async with scene.living() as engine:
+            entry = await engine.execute.execute(a_limit("in", quantity=10, time_in_force="GTC"))
+            await scene.control.fill(entry.broker_order_id or "", Decimal(5), Decimal(500))
+            await until(lambda: bool(engine.orders.unfinished()[0].filled_quantity))
+            exit_ = await engine.execute.execute(A_TARGET)
+            await backed_up(scene)
+            await scene.control.fill(entry.broker_order_id or "", Decimal(3), Decimal(500))
+            await until(lambda: any(each.filled_quantity == 8 for each in engine.orders.unfinished()))
+            await engine.cancel.cancel(entry.order_id)
+            await until(lambda: bool(states(scene, exit_)))
+            await asyncio.sleep(1)
+            sent = await engine.orders.get(exit_.order_id)
+            assert (sent.quantity, sent.is_acknowledged) == (Decimal(8), True)
+            if filled:
+                await scene.control.fill(sent.broker_order_id or "", Decimal(filled), Decimal(600))
+        await restore(scene)
+        async with scene.living() as engine:
+            await asyncio.sleep(60)
+            await resume_all(engine)
+            now = await engine.orders.get(exit_.order_id)
+            assert (now.filled_quantity, now.is_in_doubt, now.is_waiting) == (Decimal(filled), False, False)
+            assert (now.status, now.remaining_quantity) == (
+                {0: "SUBMITTED", 1: "PARTIAL", 8: "FILLED"}[filled],
+                Decimal(8 - filled),
+            )
+            held = [each.quantity for each in engine.risk.holdings(ACCOUNT, SPY).values()]
+            assert held == [Decimal(8 - filled)]
+        assert len(scene.witness.of("submit")) == 2
+
+
 @pytest.mark.parametrize("keys", ASKABLE)
 async def test_what_had_not_been_sent_is_asked_about_and_then_goes_on(tmp_path: Path, keys: str) -> None:
     """Once: by the next life it is known that it was not sent."""
@@ -154,17 +192,7 @@ async def test_an_exit_that_waited_for_its_entry_in_the_backup_goes_out_once(tmp
             entry = await engine.execute.execute(a_limit("in", quantity=10, time_in_force="GTC"))
             await scene.control.fill(entry.broker_order_id or "", Decimal(5), Decimal(500))
             await until(lambda: bool(engine.orders.unfinished()[0].filled_quantity))
-            exit_ = await engine.execute.execute(
-                a_signal(
-                    "out",
-                    side="SELL",
-                    role="TAKE_PROFIT",
-                    order_type="LIMIT",
-                    limit_price="600",
-                    quantity=None,
-                    time_in_force="GTC",
-                )
-            )
+            exit_ = await engine.execute.execute(A_TARGET)
             assert exit_.is_waiting
             await backed_up(scene)
             await engine.cancel.cancel(entry.order_id)

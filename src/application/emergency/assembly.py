@@ -26,4 +26,4 @@ def assemble(on: Foundation, risk: Risk, orders: OrdersRoom, trading: Trading, r
     stop = StopOrders(gateways, trading.cancel, on.clock)
     flatten = Flatten(register, gateways, trading.execute, stop, orders.positions, risk.book, risk.positions, on.clock)
     kill = Kill(register, gateways, halts, stop, flatten, recovery.reconcile, orders.fees, risk.book, on.journal, on.clock)
-    return Emergency(kill, ReplayEmergencyJournal(on.journal, halts, trading.cancel, on.sparing_log))
+    return Emergency(kill, ReplayEmergencyJournal(on.journal, halts, trading.cancel, trading.waiting, on.sparing_log))

@@ -21,6 +21,7 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.runtime.concurrently import concurrently, within_store_timeout
 from liveorder.domain.errors import BrokerError, StoreError
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.domain.values import ZERO, OrderRole
 
@@ -79,6 +80,7 @@ class Kill:
         they would open a new position. Calls in flight, cancels and closing orders are each awaited for up to `wait_seconds`; what
         has not ended is listed.
         """
+        waiting = [order for order in self._orders.unfinished() if order.is_waiting]
         is_durable = await self._halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
         if not is_durable:
             is_durable = self._journal.write(JournalledHalt(detail, actor, self._clock.now()))
@@ -90,11 +92,20 @@ class Kill:
         return StopReport(
             is_durable,
             in_flight,
-            (*stopped.cancelled, *closing.cancelled),
+            tuple(dict.fromkeys((*stopped.cancelled, *closing.cancelled, *await self._ended(waiting)))),
             tuple(dict.fromkeys((*stopped.not_cancelled, *closing.not_cancelled))),
             tuple(closing.failures),
             tuple(remaining),
         )
+
+    async def _ended(self, waiting: Sequence[LiveOrder]) -> list[UUID]:
+        """Those that the halt itself has ended before it was their turn to be cancelled."""
+        ended = list[UUID]()
+        for order in waiting:
+            with suppress(StoreError):
+                known = await within_store_timeout(self._orders.get(order.order_id))
+                ended += [order.order_id] if known.status.is_closed and not known.is_sent else []
+        return ended
 
     async def _calls_still_out(self, seconds: float) -> tuple[CallInFlight, ...]:
         deadline = self._clock.monotonic() + seconds

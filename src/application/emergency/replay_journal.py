@@ -13,6 +13,7 @@ from liveorder.application.ports.emergency_journal import (
 )
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.cancel_order import CancelOrder
+from liveorder.application.trading.waiting_orders import WaitingOrders
 from liveorder.domain.errors import OrderNotFound
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 
@@ -20,11 +21,15 @@ from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 class ReplayEmergencyJournal:
     """Replays the emergency journal and clears it."""
 
-    def __init__(self, journal: EmergencyJournal, halts: TradingHalts, cancel: CancelOrder, log: ActivityLog) -> None:
+    def __init__(
+        self, journal: EmergencyJournal, halts: TradingHalts, cancel: CancelOrder, waiting: WaitingOrders, log: ActivityLog
+    ) -> None:
         self._journal, self._halts, self._cancel, self._log = journal, halts, cancel, log
+        self._waiting = waiting
 
     async def book(self) -> str | None:
-        """Record all entries. A journalled halt takes effect at once, whether or not the store is available.
+        """Record all entries; a halt among them ends what waits, as the kill does. It takes effect at once, whether or not the
+        store is available.
 
         An unreadable part of the journal may be a halt. Its description is returned, and everything stays halted until a person
         moves the file away.
@@ -38,6 +43,8 @@ class ReplayEmergencyJournal:
             self._halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, f"{halt.detail} ({halt.actor}, emergency)")
         if not (entries or trouble) or not await self._halts.retry_durable():
             return trouble
+        if halts:
+            await self._waiting.end_all()
         for entry in entries:
             if isinstance(entry, JournalledCancel):
                 await self._book_cancel(entry)

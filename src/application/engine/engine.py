@@ -80,6 +80,7 @@ class Engine:
         self.adopt, self.transfer = rooms.trading.adopt, rooms.trading.transfer
         self.close_positions = rooms.trading.close
         self.cancel, self.replace, self.timeouts = rooms.trading.cancel, rooms.trading.replace, rooms.trading.timeouts
+        self.waiting = rooms.trading.waiting
         self.recover, self.doubts, self.reconcile = rooms.recovery.recover, rooms.recovery.doubts, rooms.recovery.reconcile
         self.kill_all, self.replay_journal = rooms.emergency.kill_all, rooms.emergency.replay_journal
         self.intake, self.dead_letters = rooms.intake.read, rooms.intake.dead_letters

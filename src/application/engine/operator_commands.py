@@ -125,6 +125,7 @@ async def _resume(engine: Engine, arguments: Arguments, actor: str) -> Any:
     await engine.halts.take_in_rows()  # a halt requested before now is lifted too, and does not take effect later
     if (trouble := await engine.replay_journal.book()) is not None:
         raise DecisionRefused(trouble)
+    await engine.waiting.end_killed()
     lifted = await engine.halts.resume(scope, arguments.get("detail", ""), actor)
     standing = [f"{covered_by(halt.scope)} ({halt.reason})" for halt in engine.halts.standing()]
     return {"scope": scope, "lifted": lifted, "still_halted": standing}

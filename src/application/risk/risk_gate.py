@@ -28,12 +28,11 @@ from liveorder.domain.risk import (
     Proposal,
     RiskRefusal,
     RiskView,
-    Rule,
     assess,
     assess_all,
+    assess_wait,
     is_reducing,
     is_short,
-    lasting_refusal,
 )
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import EXACT, PositionEffect, TimeInForce, TradingHours
@@ -62,7 +61,6 @@ class RiskGate:
         *,
         is_operators: bool,
         once: Standing | None = None,
-        rules: Sequence[Rule] = RULES,
     ) -> Assessment:
         """The first refusal, if any, and the figures that were measured; nothing is awaited after they were.
 
@@ -73,7 +71,7 @@ class RiskGate:
         if once is not None:
             view = view._replace(own=once.own, exposure=once.account)
         levels = self._levels(gateway, intent, view)
-        return assess(Proposal.of(intent, is_operators=is_operators), view, limits, rules, levels)
+        return assess(Proposal.of(intent, is_operators=is_operators), view, limits, RULES, levels)
 
     async def judge_all(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool
@@ -116,6 +114,14 @@ class RiskGate:
     def why_unconfirmed(self, intent: OrderRequested) -> PositionUnconfirmed:
         return PositionUnconfirmed(message=self._positions.why_unconfirmed(intent.account_id, intent.instrument.key))
 
+    def judge_wait(self, gateway: Gateway, intent: OrderRequested, *, is_operators: bool, ages: bool) -> RiskRefusal | None:
+        """What refuses an order now that would have to wait: see `assess_wait`. A halt that ends by itself is waited for."""
+        view, limits = self._view(gateway, intent, Priced())
+        if self._halts.now.is_waiting_for_broker(gateway.account_id, is_spared=intent.terms.passes_halt):
+            view = view._replace(halt=None)
+        levels = self._levels(gateway, intent, view)
+        return assess_wait(Proposal.of(intent, is_operators=is_operators), view, limits, levels, ages=ages)
+
     def judge_again(self, gateway: Gateway, order: LiveOrder) -> RiskRefusal | None:
         """What keeps an approved order from being sent at all; one without a time of its own counts from when it was requested.
 
@@ -127,14 +133,6 @@ class RiskGate:
             view = view._replace(halt=None)
         levels = self._levels(gateway, intent, view)
         return assess(Proposal.of(intent, is_operators=order.is_persons), view, limits, GATES, levels).refusal
-
-    def judge_lasting(self, gateway: Gateway, intent: OrderRequested, *, is_operators: bool) -> RiskRefusal | None:
-        """What keeps an exit from being sent whatever it comes to; a lost connection passes by itself."""
-        view, limits = self._view(gateway, intent, Priced())
-        if self._halts.now.is_waiting_for_broker(gateway.account_id):
-            view = view._replace(halt=None)
-        levels = self._levels(gateway, intent, view)
-        return lasting_refusal(Proposal.of(intent, is_operators=is_operators), view, limits, levels)
 
     def judge_replacement(
         self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: Amendment, *, is_operators: bool
@@ -170,7 +168,8 @@ class RiskGate:
         tables = gateway.terms.tables_of(intent.strategy_name, instrument)
         has_window = any(each.repeat_window_seconds is not None for each in (limits, *(table.limits for table in tables)))
         last_alike = self._risk.last_alike(intent) if has_window else None
-        view = view._replace(last_trade=last_trade, last_alike=last_alike)
+        is_killed = self._halts.now.is_killed(gateway.account_id, by_that_alone=True)
+        view = view._replace(last_trade=last_trade, last_alike=last_alike, is_killed=is_killed)
         if _may_reduce(intent, view) and (units := self._positions.latest(gateway.account_id, instrument.key)) is not None:
             view = view._replace(heard_difference=EXACT.subtract(units, view.exposure.quantity))
         return view, limits

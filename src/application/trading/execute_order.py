@@ -64,7 +64,6 @@ from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
 from liveorder.domain.risk import (
     KILL_SWITCH,
-    SWITCHES,
     Assessment,
     RiskRefusal,
     as_market_exit,
@@ -82,8 +81,9 @@ from liveorder.domain.sizing import (
     is_unprotected,
     size,
 )
-from liveorder.domain.trading_halt import stopped_by
+from liveorder.domain.trading_halt import stopped_by, waits_stopped_by
 from liveorder.domain.values import EXACT, PositionEffect, Side
+from liveorder.domain.waiting import AGELESS, is_spared_by_a_kill
 from liveorder.domain.wording import plain
 
 REMEMBERED = 4096
@@ -133,7 +133,9 @@ class Gathered:
     def sized(self, standing: Standing) -> SizedIntent:
         sized = size(self.signal, self.instrument, self.priced, self.asked_at, self.terms, self.origin, standing, self.equity)
         if self.waited is not None:
-            return replace(sized, intent=self.waited.intent.but(terms=sized.intent.terms.but(signal_at=self.waited.counts_from)))
+            terms, from_then = sized.intent.terms, self.waited.counts_from
+            terms = terms.but(signal_at=from_then, passes_halt=is_spared_by_a_kill(terms))
+            return replace(sized, intent=self.waited.intent.but(terms=terms))
         return replace(sized, intent=sized.intent.but(shares=self.shares)) if self.shares else sized
 
 
@@ -247,9 +249,9 @@ class ExecuteOrder:
         again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
         wait = self._wait(gathered, sized, is_operators=operator is not None)
         if wait is not None:  # it would be judged when that is over
-            if (never := self._never(gateway, sized, wait, is_operators=operator is not None)) is not None:
-                return Appraisal(sized.intent, [*again, never], sized.figures)
-            return Appraisal(sized.intent, again, sized.figures, wait.message)
+            never = self._never(gateway, sized, wait, is_operators=operator is not None)
+            refused = [] if never is None else [never]
+            return Appraisal(sized.intent, [*again, *refused], sized.figures, "" if refused else wait.message)
         if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
             return Appraisal(sized.intent, [*again, form], sized.figures)  # there is no amount to judge
         is_operators = operator is not None
@@ -302,8 +304,8 @@ class ExecuteOrder:
         is_suspect = self._halts.now.may_have_forgotten(gateway.account_id, signal.timestamp, self._clock.now())
         try:
             if follows is not None:
-                second = [*reversal.begun(sized.intent, follows, signal)]
-                return await self._orders.record(None, second, cause, order_id=sized.intent.order_id, claim=claim), True
+                second = reversal.begun(sized.intent, follows, signal)
+                return await self._stored(*self.begun(gateway, *second, is_operators=operator is not None), claim, cause), True
             return await self._first_commit(gathered, sized, claim, cause, turn, is_suspect=is_suspect), True
         except SignalAlreadyKnown as error:
             known = await self._known(signal, error.claims)
@@ -367,7 +369,8 @@ class ExecuteOrder:
             is_shadow=self._terms.is_shadow,
         )
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
-        is_away = self._halts.now.is_waiting_for_broker(account.account_id)
+        is_spared = waited is not None and is_spared_by_a_kill(waited.intent.terms)
+        is_away = self._halts.now.is_waiting_for_broker(account.account_id, is_spared=is_spared)
         standing = self._standing(gateway, signal, instrument, order_id)
         side, asks = side_for_price(signal, standing), not is_away and may_close(signal, standing)
         if asks and standing.heard_difference is None:
@@ -471,25 +474,30 @@ class ExecuteOrder:
             return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
         verdict, intent, _, also = await self.decided(gathered, sized, is_operators=is_operators, is_suspect=is_suspect)
         turn.ends()  # the next goes on once this order counts, before anything more is awaited here
-        if isinstance(verdict, WaitBegan):
-            return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim, adds_risk=True)
         may_be_sent_already = is_suspect and not intent.terms.is_shadow
         events, scopes = self.begun(
             gateway, intent, verdict, also, is_operators=is_operators, may_be_sent_already=may_be_sent_already
         )
+        return await self._stored(events, scopes, claim, cause, adds_risk=True)
+
+    async def _stored(
+        self, events: list[Event], scopes: tuple[str, ...], claim: Claiming, cause: Cause, *, adds_risk: bool = False
+    ) -> LiveOrder:
+        """The order that begins with these events, or was refused since a halt of these scopes stands in the store by now."""
+        order_id = claim.claim.order_id
         try:
             return await self._orders.record(
-                None, events, cause, order_id=intent.order_id, claim=claim, unless_halted=scopes, adds_risk=True
+                None, events, cause, order_id=order_id, claim=claim, unless_halted=scopes, adds_risk=adds_risk
             )
         except TradingIsHalted as error:
             events = [events[0], *requests.refuse(RejectReason.RISK, KILL_SWITCH, str(error))]
-            return await self._orders.record(None, events, cause, order_id=intent.order_id, claim=claim)
+            return await self._orders.record(None, events, cause, order_id=order_id, claim=claim)
 
     def begun(
         self,
         gateway: Gateway,
         intent: OrderRequested,
-        verdict: Refused | Approved,
+        verdict: Refused | Approved | WaitBegan,
         also: tuple[Event, ...] = (),
         *,
         is_operators: bool,
@@ -498,9 +506,12 @@ class ExecuteOrder:
         """What is stored of a judged intent, itself first, and the halts for which the store must refuse that. `also`: with an
         approval.
         """
-        if isinstance(verdict, Refused):
-            return [intent, verdict], ()
-        passes_halt = is_operators and self._halts.now.stands_for(gateway.account_id) is not None
+        may_pass = is_operators or intent.terms.passes_halt
+        passes_halt = may_pass and self._halts.now.stands_for(gateway.account_id) is not None
+        if not isinstance(verdict, Approved):
+            is_stoppable = isinstance(verdict, WaitBegan) and not passes_halt
+            scopes = waits_stopped_by(intent.account_id) if is_stoppable else ()
+            return [intent.with_terms(passes_halt=False), verdict], scopes
         draft = requests.draft_of(intent.with_terms(passes_halt=passes_halt))
         events = self._submit.begin(gateway, draft, verdict, may_be_sent_already=may_be_sent_already)
         if also and verdict in events:
@@ -515,14 +526,10 @@ class ExecuteOrder:
         sizings_left, gateway, order_id = SIZED_AGAIN, gathered.gateway, gathered.origin.order_id
         while True:
             wait = None if is_suspect else self._wait(gathered, sized, is_operators=is_operators)
-            if wait is not None and wait.reason is not WaitReason.ORDERS:
+            if wait is not None and (wait.reason is not WaitReason.ORDERS or sized.refusal is not None):
                 never = self._never(gateway, sized, wait, is_operators=is_operators)
                 return Decision(wait if never is None else never, sized.intent, sized.standing)
-            if wait is not None and sized.refusal is not None:  # nothing is to be done but to cancel
-                asked = await self._gate.judge(gateway, sized.intent, sized.priced, is_operators=is_operators, rules=SWITCHES)
-                judged = Judgement(Approved() if asked.refusal is None else refused_by(asked.refusal), sized.intent)
-            else:
-                judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
+            judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
             had, has_now = sized.standing, self._standing(gateway, gathered.signal, gathered.instrument, order_id)
             if not sizings_left or (has_now.own, has_now.heard_difference) == (had.own, had.heard_difference):
                 if wait is not None and isinstance(judged.verdict, Approved):
@@ -537,7 +544,7 @@ class ExecuteOrder:
         entries = () if gathered.shares or sized.is_first_leg else _entries_met(signal, sized)
         if waited is not None and waited_for_orders:
             entries = tuple(each for each in entries if each in waited.orders)
-        is_away = self._halts.now.is_waiting_for_broker(gateway.account_id)
+        is_away = self._halts.now.is_waiting_for_broker(gateway.account_id, is_spared=sized.intent.terms.passes_halt)
         needs_leg = sized.is_first_leg and not (waited is not None and waited.has_second_leg)
         is_in_the_way = bool(entries or sized.in_the_way or sized.in_doubt or needs_leg)
         if not (is_in_the_way or is_away or signal.hours is SignalHours.NEXT_OPEN):
@@ -545,12 +552,12 @@ class ExecuteOrder:
         return self._waits.wait_of(gateway, signal, sized, entries, needs_leg=needs_leg, is_operators=is_operators)
 
     def _never(self, gateway: Gateway, sized: SizedIntent, wait: WaitBegan, *, is_operators: bool) -> Refused | None:
-        """Why an exit that is to wait for entries could not be sent whatever becomes of them: none is cancelled for it."""
-        if wait.reason is not WaitReason.ENTRY:
-            return None
-        if (refusal := self._gate.judge_lasting(gateway, sized.intent, is_operators=is_operators)) is not None:
+        """What refuses it before it waits. An exit that could not be sent whatever becomes of its entries has none cancelled."""
+        refusal = self._gate.judge_wait(gateway, sized.intent, is_operators=is_operators, ages=wait.reason in AGELESS)
+        if refusal is not None:
             return refused_by(refusal)
-        return None if sized.refusal is None else self._submit.refusal(gateway, sized.once_entered)
+        meets_entries = wait.reason is WaitReason.ENTRY and sized.refusal is not None
+        return self._submit.refusal(gateway, sized.once_entered) if meets_entries else None
 
     async def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False) -> Judgement:
         """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce. What

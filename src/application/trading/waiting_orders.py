@@ -28,13 +28,22 @@ from liveorder.domain import reversal
 from liveorder.domain.errors import LiveOrderError, OrderNotFound, TradingIsHalted
 from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import WAITS_FOR_ORDERS, CancelReason, OrderRequested, Refused, WaitBegan, WaitEnded, WaitReason
+from liveorder.domain.order.events import (
+    WAITS_FOR_ORDERS,
+    CancelReason,
+    OrderRequested,
+    Refused,
+    RejectReason,
+    WaitBegan,
+    WaitEnded,
+    WaitReason,
+)
 from liveorder.domain.own_exits import left_unguarded
 from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal
 from liveorder.domain.timeouts import LateCancel
 from liveorder.domain.values import OrderRole
-from liveorder.domain.waiting import cancels, has_lapsed
+from liveorder.domain.waiting import YOUNG_AFTER, cancels, has_lapsed, is_spared_by_a_kill
 
 
 class WaitingOrders:
@@ -85,8 +94,9 @@ class WaitingOrders:
         self.awaited[account_id] = frozenset(each for order in waiting if order.wait is not None for each in order.wait.orders)
         self._tried = {entry: tried for entry, tried in self._tried.items() if self._orders.unfinished_with(entry) is not None}
         for order in waiting:
-            assert order.wait is not None
-            if self._waits.is_due(order):
+            if self._waits.is_killed(order):
+                self._begin(order.order_id, self._end_killed)
+            elif self._waits.is_due(order):
                 self._begin(order.order_id, self._take_up)
             else:
                 for each in self._to_cancel(order):
@@ -121,6 +131,24 @@ class WaitingOrders:
         if after.is_approved and not after.status.is_closed:
             await self._submit.drive(after, is_started=after.submission_is_open)
 
+    async def end_all(self) -> None:
+        """As a kill does that is recorded after the fact: whatever waits and does not guard a position ends now."""
+        for order in self._orders.unfinished():
+            if order.is_waiting and not is_spared_by_a_kill(order.terms):
+                await self._end_killed(order.order_id, is_recorded=True)
+
+    async def end_killed(self) -> None:
+        """Before a kill is lifted: what it ends must not outlive it."""
+        for order in self._orders.unfinished():
+            if order.is_waiting and self._waits.is_killed(order):
+                await self._end_killed(order.order_id)
+
+    async def _end_killed(self, order_id: UUID, *, is_recorded: bool = False) -> None:
+        async with self._orders.hold(order_id) as held:
+            if held.is_waiting and (is_recorded or self._waits.is_killed(held)):
+                refused = requests.refuse(RejectReason.RISK, KILL_SWITCH, "trading was halted while it waited")
+                await self._orders.record(held, refused, Cause(correlation_id=held.intent.signal_id))
+
     async def _ask_first(self, order_id: UUID) -> None:
         """It is in doubt from here on, and `ResolveUnknownOutcomes` asks. Surely not sent, it waits again, and is judged."""
         async with self._orders.hold(order_id) as held:
@@ -141,7 +169,7 @@ class WaitingOrders:
                 return order
             signal = follows.signal
         known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
-        counts_from = self._clock.now() if wait.reason is WaitReason.OPEN else order.terms.signal_at
+        counts_from = self._clock.now() if wait.reason in YOUNG_AFTER else order.terms.signal_at
         waited = Waited(order.intent, wait.reason, counts_from, orders=wait.orders)
         made_way = await self._made_way(wait)
         gathered = await execute.gathered(signal, gateway, *known, waited=waited)
@@ -160,10 +188,9 @@ class WaitingOrders:
             if isinstance(verdict, Refused) and reversal.is_second_leg(signal.signal_id):
                 verdict = reversal.refused_second(verdict)
             if isinstance(verdict, WaitBegan):
-                again = verdict.but(orders=tuple(dict.fromkeys((*wait.orders, *verdict.orders))))
-                if (again.reason, again.orders) == (wait.reason, wait.orders):
+                verdict = verdict.but(orders=tuple(dict.fromkeys((*wait.orders, *verdict.orders))))
+                if (verdict.reason, verdict.orders) == (wait.reason, wait.orders):
                     return order
-                return await self._orders.record(held, [WaitEnded(terms=decision.intent.terms), again], cause)
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
             ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, verdict)]

@@ -20,8 +20,8 @@ from liveorder.domain.position_effect import Basis, amount_of
 from liveorder.domain.risk import OpenExposure
 from liveorder.domain.signal import Signal, SignalHours
 from liveorder.domain.sizing import SizedIntent, is_unprotected
-from liveorder.domain.values import TradingHours
-from liveorder.domain.waiting import Obstacles, has_lapsed, is_over, wait_for
+from liveorder.domain.values import PositionEffect, TradingHours
+from liveorder.domain.waiting import Obstacles, has_lapsed, is_over, is_spared_by_a_kill, wait_for
 
 
 class Waits:
@@ -58,7 +58,8 @@ class Waits:
         `needs_leg`: the opening leg of its reversal is not stored yet.
         """
         intent = sized.intent
-        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators)
+        is_spared = intent.terms.passes_halt
+        obstacles = self._obstacles(gateway, intent.instrument, signal.hours, is_operators=is_operators, is_spared=is_spared)
         obstacles = obstacles._replace(
             entries=entries, needs_leg=needs_leg, others=_ids(sized.in_the_way), doubts=_ids(sized.in_doubt)
         )
@@ -90,7 +91,8 @@ class Waits:
         named = map(self._orders.unfinished_with, order.wait.orders)
         known = [each for each in named if each is not None and each.may_trade]
         others, doubts = (tuple(each.order_id for each in those) for those in (known, filter(_is_doubtful, known)))
-        obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons)
+        is_spared = is_spared_by_a_kill(order.terms)
+        obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons, is_spared=is_spared)
         return is_over(order.wait, obstacles._replace(others=others, doubts=doubts))
 
     def _guards_held(self, gateway: Gateway, order: LiveOrder, wait: WaitBegan) -> bool:
@@ -109,11 +111,20 @@ class Waits:
         assert unsent_at is not None
         return not order.terms.is_shadow and self._halts.now.may_have_forgotten_sending(order.intent.account_id, unsent_at)
 
-    def _obstacles(self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool) -> Obstacles:
+    def is_killed(self, order: LiveOrder) -> bool:
+        """Whether a person's kill ends its wait: not of what guards a position, nor of what a person closes during the kill."""
+        is_persons_close = order.is_persons and order.terms.position_effect is PositionEffect.CLOSE
+        is_spared = is_persons_close or is_spared_by_a_kill(order.terms)
+        return self._halts.now.is_killed(order.intent.account_id) and not is_spared
+
+    def _obstacles(
+        self, gateway: Gateway, instrument: Instrument, hours: SignalHours | None, *, is_operators: bool, is_spared: bool
+    ) -> Obstacles:
         now, opens_at = self._clock.now(), None
         if hours is SignalHours.NEXT_OPEN and not self._calendar.is_open_for(instrument, now, TradingHours.REGULAR):
             opens_at = self._calendar.next_open(instrument.calendar, now)
-        return Obstacles(now, opens_at, not is_operators and self._halts.now.is_waiting_for_broker(gateway.account_id))
+        is_away = self._halts.now.is_waiting_for_broker(gateway.account_id, is_spared=is_spared)
+        return Obstacles(now, opens_at, is_away and not is_operators)
 
 
 def _ids(orders: tuple[OpenExposure, ...]) -> tuple[UUID, ...]:

@@ -79,7 +79,9 @@ class OrderTerms(Record):
     reduces_only: Later[bool] = False
     """Judged so that it can only reduce the account's position, whatever else happens."""
     passes_halt: bool = False
-    """An operator's order that only reduces a position, approved although a halt stood."""
+    """Approved although a halt stood, since it only reduces a position: an operator's, or what guards one and waited when a kill
+    came.
+    """
     asked_order_type: Later[OrderType | None] = None
     """What was asked for, where the order came to be a market exit because its stop was passed already; so are the next two."""
     asked_stop_price: Later[Price | None] = None

@@ -9,7 +9,7 @@ from liveorder.domain.risk.assessment import (
     Level,
     assess,
     assess_all,
-    lasting_refusal,
+    assess_wait,
 )
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
 from liveorder.domain.risk.consequences import as_market_exit, end_unwanted, is_refused_though_it_may_be_sent, refused_by
@@ -55,13 +55,13 @@ __all__ = [
     "as_market_exit",
     "assess",
     "assess_all",
+    "assess_wait",
     "closable",
     "end_unwanted",
     "is_paid_in_full",
     "is_reducing",
     "is_refused_though_it_may_be_sent",
     "is_short",
-    "lasting_refusal",
     "likeness",
     "open_exposure",
     "refused_by",

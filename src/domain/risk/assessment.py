@@ -135,15 +135,22 @@ def assess(
     )
 
 
-def lasting_refusal(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = ()) -> RiskRefusal | None:
-    """Why an exit that has no amount yet could not be sent, whatever that will be: judged as one that only reduces."""
-    case = RiskCase.of(proposal, view, limits)._replace(is_reducing=True)
-    return next(_refusals(case, limits, LASTING, levels), None)
-
-
 def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = ()) -> tuple[RiskRefusal, ...]:
     """Every refusal, for a person who wants to know all that stands in the way."""
     return tuple(_refusals(RiskCase.of(proposal, view, limits), limits, RULES, levels))
+
+
+def assess_wait(
+    proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = (), *, ages: bool
+) -> RiskRefusal | None:
+    """What refuses an order at once that would have to wait: a switch, and whatever it comes to the score of one that closes. Its
+    size is not known yet; one that closes can only reduce. `ages`: its signal does not get old while it waits, so that it has to be
+    young enough now.
+    """
+    case = RiskCase.of(proposal, view, limits)
+    closes = proposal.terms.position_effect is PositionEffect.CLOSE
+    rules = (kill_switch, auto_trading) if not ages else LASTING if closes else SWITCHES
+    return next(_refusals(case._replace(is_reducing=case.is_reducing or closes), limits, rules, levels), None)
 
 
 def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule], levels: Sequence[Level]) -> Iterator[RiskRefusal]:

@@ -99,6 +99,8 @@ class RiskView(NamedTuple):
     """The account's position and open orders in this instrument."""
     own: Stake
     """What of them is the strategy's that orders; all of it where positions are the account's."""
+    is_killed: bool = False
+    """Whether what stops the account is a person's kill and nothing else."""
     difference: Decimal | None = ZERO
     """The broker's quantity of this instrument less the account's as we have it, when they were compared last; zero as far as is
     known, None: not known."""

@@ -17,9 +17,11 @@ _PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 
 def kill_switch(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
-    """A halt stops every new order but one by which a person reduces a position. A replacement is refused by the halt itself."""
-    halt = case.view.halt
-    if halt is None or (case.proposal.is_operators and case.is_reducing):
+    """A halt stops every new order but one by which a person reduces a position, and what is left to guard one by a kill: a
+    stop-loss or take-profit that waited when the kill came. A replacement is refused by the halt itself.
+    """
+    halt, is_spared = case.view.halt, case.proposal.terms.passes_halt and case.view.is_killed
+    if halt is None or (case.is_reducing and (case.proposal.is_operators or is_spared)):
         return None
     return RiskRefusal(KILL_SWITCH, f"trading is halted ({halt}); see `liveorder status`", halt, "no halt")
 
