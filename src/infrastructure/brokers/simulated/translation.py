@@ -42,7 +42,7 @@ from liveorder.domain.execution_report import (
     ReplaceRejected,
 )
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Side, TradingHours, TradingMode
+from liveorder.domain.values import OrderType, Product, Side, TradingHours, TradingMode
 from liveorder.infrastructure.brokers.simulated.wire import Message
 
 T = TypeVar("T")
@@ -138,7 +138,8 @@ def account_of(message: Message) -> BrokerAccount:
 
 def position_of(message: Message) -> BrokerPosition:
     instrument = Instrument.from_dict(message["instrument"])
-    return BrokerPosition(instrument, Decimal(message["quantity"]), _number(message, "average_price"))
+    product = Product(message["product"]) if message.get("product") is not None else None
+    return BrokerPosition(instrument, Decimal(message["quantity"]), _number(message, "average_price"), product)
 
 
 def _address(message: Message) -> dict[str, Any]:
