@@ -104,7 +104,8 @@ class VenueLedger:
         account = LedgerAccount.opened(self.account(account_id).terms)
         for order, trade in _in_their_order(orders):
             if order.placed.account == account_id and trade.at <= at:
-                account.book(self._catalogue.listed(order.placed.instrument).instrument, order.placed.side, trade)
+                instrument = self._catalogue.listed(order.placed.instrument).instrument
+                account.book(instrument, order.placed.side, trade, order.placed.product)
         return account
 
 

@@ -1,0 +1,175 @@
+"""Brokers of Indian shares keep a position for each product: what closes one of them opens nothing under another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from liveorder.application.engine.engine import Engine
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.values import OrderRole, PositionEffect, Product
+from liveorder.testing.venue.settings import Fills
+from tests.engine.scenes import ACCOUNT, LAX, NOON, STILL, Scene, a_scene, a_signal, until
+from tests.harness.virtual_time import run_virtually
+from tests.memory import folder_in_memory
+
+D = Decimal
+RELIANCE = "NSE:RELIANCE"
+IN_INDIA: dict[str, Any] = {
+    "start": NOON.replace(hour=6, minute=0),
+    "account_terms": {"currency": "INR", "default_exchange": "NSE", "default_product": Product.CNC},
+}
+SHORTS = LAX.model_copy(update={"allow_short_selling": True})
+BY_HAND = STILL.model_copy(update={"fills": Fills(automatic=False)})
+MIS, CNC, NRML = Product.MIS, Product.CNC, Product.NRML
+
+
+async def sent(engine: Engine, signal_id: str, product: Product | None = None, **fields: Any) -> LiveOrder:
+    """As it is once it is over."""
+    signal = a_signal(signal_id, **{"symbol": "RELIANCE", "product": product} | fields)
+    order = await engine.execute.execute(signal)
+    await until(lambda: engine.orders.unfinished_with(order.order_id) is None)
+    return await engine.orders.get(order.order_id)
+
+
+async def out(engine: Engine, signal_id: str = "out", product: Product | None = None, **fields: Any) -> LiveOrder:
+    return await sent(engine, signal_id, product, **{"side": "SELL", "quantity": None} | fields)
+
+
+async def hold(engine: Engine, **parts: int) -> None:
+    for name, units in parts.items():
+        side = "BUY" if units > 0 else "SELL"
+        order = await sent(engine, f"in {name} {units}", Product(name), side=side, quantity=abs(units))
+        assert order.status is OrderStatus.FILLED, order.error_message
+
+
+async def at_venue(scene: Scene) -> Mapping[Product | None, Decimal]:
+    return {held.product: held.quantity for held in await scene.witness.positions()}
+
+
+CLOSES: Mapping[str, Mapping[str, Any]] = {
+    "close": {"side": None, "position_effect": PositionEffect.CLOSE},
+    "no size": {},
+    "exit": {"role": OrderRole.EXIT},
+    "sized": {"quantity": 10, "position_effect": PositionEffect.CLOSE},
+    "percent": {"percent": 100, "position_effect": PositionEffect.CLOSE},
+    "target": {"side": None, "target_quantity": 0},
+    "stop": {"role": OrderRole.STOP_LOSS},
+}
+
+
+@pytest.mark.parametrize("fields", CLOSES.values(), ids=CLOSES)
+async def test_what_closes_is_sent_under_the_product_that_is_held(tmp_path: Path, fields: Mapping[str, Any]) -> None:
+    async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+        await hold(engine, MIS=10)
+        order = await out(engine, **fields)
+        assert (order.status, order.terms.product, order.filled_quantity) == (OrderStatus.FILLED, MIS, D(10))
+        assert await at_venue(scene) == {}
+        assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+
+
+@pytest.mark.parametrize("fields", CLOSES.values(), ids=CLOSES)
+async def test_of_several_products_one_has_to_be_named(tmp_path: Path, fields: Mapping[str, Any]) -> None:
+    async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+        await hold(engine, MIS=10, CNC=4)
+        order = await out(engine, **fields)
+        assert order.status is OrderStatus.REJECTED
+        assert "4 under CNC, 10 under MIS" in (order.error_message or "")
+        assert "name `product`" in (order.error_message or "")
+        named = await out(engine, "named", CNC, **fields)
+        assert (named.terms.product, named.terms.quantity, named.filled_quantity) == (CNC, D(4), D(4))
+        assert await at_venue(scene) == {MIS: D(10)}
+
+
+@pytest.mark.parametrize("fields", [each for name, each in CLOSES.items() if name != "target"], ids=[*list(CLOSES)[:5], "stop"])
+async def test_a_product_that_is_not_held_closes_nothing(tmp_path: Path, fields: Mapping[str, Any]) -> None:
+    async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+        await hold(engine, MIS=10)
+        order = await out(engine, "out", NRML, **fields)
+        assert order.status is OrderStatus.REJECTED
+        assert "holds no RELIANCE under NRML" in (order.error_message or "")
+        assert "10 under MIS" in (order.error_message or "")
+        assert await at_venue(scene) == {MIS: D(10)}
+
+
+async def test_a_target_without_a_product_goes_on_under_the_one_that_is_held(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, **IN_INDIA) as scene, scene.living() as engine:
+        await hold(engine, MIS=10)
+        await out(engine, "up", side=None, target_quantity=15)
+        await out(engine, "own", CNC, side=None, target_quantity=3)
+        assert await at_venue(scene) == {MIS: D(15), CNC: D(3)}
+        await out(engine, "down", MIS, side=None, target_quantity=2)
+        assert await at_venue(scene) == {MIS: D(2), CNC: D(3)}
+
+
+async def test_liveorder_close_sends_an_order_for_each_product(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, **IN_INDIA) as scene, scene.living() as engine:
+        await hold(engine, MIS=10, CNC=4)
+        closed = await engine.close_positions.close("c1", "ann", "RELIANCE")
+        assert {(order.terms.product, order.terms.quantity) for order in closed.orders} == {(MIS, D(10)), (CNC, D(4))}
+        assert closed.failures == []
+        await until(lambda: engine.is_quiet)
+        assert await at_venue(scene) == {}
+
+
+async def test_an_exit_counts_the_exits_of_its_own_product_alone(tmp_path: Path) -> None:
+    """Those of another product take nothing of what it closes, and none of them makes way."""
+    async with a_scene(tmp_path, BY_HAND, **IN_INDIA) as scene, scene.living() as engine:
+        for product in (MIS, CNC):
+            entry = await engine.execute.execute(a_signal(f"in {product}", symbol="RELIANCE", product=product))
+            await scene.control.fill(entry.broker_order_id or "", D(10), D(1200))
+        await until(lambda: engine.is_quiet)
+        stop = {"side": "SELL", "role": OrderRole.STOP_LOSS, "order_type": "STOP", "stop_price": 1000, "symbol": "RELIANCE"}
+        guard = await engine.execute.execute(a_signal("guard", quantity=10, product=CNC, **stop))
+        closing = await engine.execute.execute(a_signal("out", symbol="RELIANCE", side="SELL", quantity=None, product=MIS))
+        assert (closing.terms.quantity, closing.terms.product, closing.is_waiting) == (D(10), MIS, False)
+        assert not (await engine.orders.get(guard.order_id)).cancel_requested
+
+
+async def test_a_store_knows_the_products_again_after_a_restart(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, **IN_INDIA) as scene:
+        async with scene.living() as engine:
+            await hold(engine, MIS=10, CNC=4)
+            await out(engine, "part", MIS, quantity=3, position_effect=PositionEffect.CLOSE)
+        async with scene.living() as engine:
+            order = await out(engine, "all", MIS)
+            assert (order.terms.product, order.terms.quantity) == (MIS, D(7))
+
+
+STEP = st.tuples(
+    st.sampled_from(("BUY", "SELL")),
+    st.sampled_from((MIS, CNC, NRML, None)),
+    st.sampled_from(("entry", *CLOSES)),
+    st.integers(1, 12),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(STEP, min_size=2, max_size=8))
+def test_no_close_takes_a_product_beyond_zero_at_the_venue(steps: list[tuple[str, Product | None, str, int]]) -> None:
+    """Whatever was entered before under which product, by orders of a size that may sell short."""
+
+    async def lived(folder: Path) -> None:
+        async with a_scene(folder, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+            for number, (side, product, how, units) in enumerate(steps):
+                before = await at_venue(scene)
+                fields = {"quantity": units} if how == "entry" else {"quantity": None} | dict(CLOSES[how])
+                if "quantity" in CLOSES.get(how, {}):
+                    fields["quantity"] = units
+                order = await sent(engine, f"s-{number}", product, **{"side": side} | fields)
+                after = await at_venue(scene)
+                if order.terms.position_effect is PositionEffect.CLOSE:
+                    for each in {*before, *after}:
+                        was, now = before.get(each, D(0)), after.get(each, D(0))
+                        assert was == now or (was * now >= 0 and abs(now) < abs(was)), (each, was, now)
+            assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+
+    with folder_in_memory() as folder:
+        run_virtually(lived(folder))
