@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liveorder.application.engine.engine import Engine
+from liveorder.application.ports.broker import BrokerPosition
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.values import OrderRole, PositionEffect, Product
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, NOON, STILL, Scene, a_scene, a_signal, until
@@ -141,6 +146,71 @@ async def test_a_store_knows_the_products_again_after_a_restart(tmp_path: Path) 
         async with scene.living() as engine:
             order = await out(engine, "all", MIS)
             assert (order.terms.product, order.terms.quantity) == (MIS, D(7))
+
+
+async def converted(scene: Scene, engine: Engine) -> None:
+    """A person at the broker makes 10 MIS of ours into CNC."""
+    await hold(engine, MIS=10)
+    (held,) = await scene.witness.positions()
+
+    async def positions() -> Sequence[BrokerPosition]:
+        return [replace(held, product=CNC)]
+
+    scene.witness.answers["positions"] = positions
+
+
+async def test_a_difference_in_products_is_shown_and_bounds_what_closes(tmp_path: Path) -> None:
+    """Until it is adopted: under the one product there is nothing at the broker, under the other nothing in our book."""
+    async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+        await converted(scene, engine)
+        found = (await engine.reconcile.reconcile(ACCOUNT)).differences
+        assert [(each.kind, each.key, each.ours, each.theirs) for each in found] == [
+            (DifferenceKind.POSITION, f"{RELIANCE} CNC", "0", "10"),
+            (DifferenceKind.POSITION, f"{RELIANCE} MIS", "10", "0"),
+        ]
+        assert "is not the broker's" in ((await sent(engine, "more", MIS)).error_message or "")
+        assert "0 of it to close" in ((await out(engine)).error_message or "")
+        for product, units in (("MIS", -10), ("CNC", 10)):
+            adopting = engine.adopt.adopt_position
+            await adopting(ACCOUNT, "RELIANCE", "NSE", D(units), D(1200), "converted", "ann", None, "default", Product(product))
+        assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+        scene.witness.answers.clear()
+        order = await engine.execute.execute(a_signal("out 2", symbol="RELIANCE", side="SELL", quantity=None))
+        assert (order.terms.product, order.terms.quantity) == (CNC, D(10))
+
+
+async def test_what_lacks_of_one_product_keeps_nobody_from_closing_another(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, **IN_INDIA) as scene, scene.living() as engine:
+        await hold(engine, MIS=10, CNC=4)
+        parts = [held for held in await scene.witness.positions() if held.product is CNC]
+
+        async def positions() -> Sequence[BrokerPosition]:
+            return parts
+
+        scene.witness.answers["positions"] = positions
+        (found,) = (await engine.reconcile.reconcile(ACCOUNT)).differences
+        assert (found.key, found.ours, found.theirs) == (RELIANCE, "14", "4")
+        assert (await out(engine, "gone", MIS)).status is OrderStatus.REJECTED
+        assert (await out(engine, "there", CNC)).filled_quantity == 4
+
+
+async def test_a_transfer_keeps_the_product(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, **IN_INDIA) as scene, scene.living() as engine:
+        await hold(engine, MIS=10, CNC=4)
+        give = partial(engine.transfer.transfer, ACCOUNT, RELIANCE, "default", "B")
+        with pytest.raises(InvalidInput, match="4 under CNC, 10 under MIS; name the product"):
+            await give(D(3), "wrong strategy", "ann")
+        with pytest.raises(InvalidInput, match="not 5 under CNC"):
+            await give(D(5), "wrong strategy", "ann", product=CNC)
+        await give(D(3), "wrong strategy", "ann", product=MIS)
+        await give(D(4), "wrong strategy", "ann", product=CNC)
+    async with scene.living() as engine:
+        assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+        own = await out(engine, "own")
+        assert (own.terms.product, own.terms.quantity) == (MIS, D(7))
+        theirs = [await out(engine, f"B {product}", product, strategy_name="B") for product in (MIS, CNC)]
+        assert [order.terms.quantity for order in theirs] == [D(3), D(4)]
+        assert await at_venue(scene) == {}
 
 
 STEP = st.tuples(

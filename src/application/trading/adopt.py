@@ -28,7 +28,7 @@ from liveorder.domain.order.events import Acknowledged, Filled, OrderRequested, 
 from liveorder.domain.order.reception import apply_report
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.resent_signal import claim_of
-from liveorder.domain.values import OrderType, Side
+from liveorder.domain.values import OrderType, Product, Side
 
 ADOPTED = "adopted"
 
@@ -88,9 +88,11 @@ class Adopt:
         actor: str,
         name: str | None = None,
         strategy_name: str = ADOPTED,
+        product: Product | None = None,
     ) -> LiveOrder:
         """Book `quantity` (signed, units) at `price` as if the strategy's: an opening position, or the difference to the broker's.
 
+        `product`: under which the broker holds it, where it keeps a position for each.
         The same `name` again is the same adoption, and books nothing more; without one each call is another.
         """
         evidence, quantity = evidence_given(evidence), amount_given(quantity, "quantity")
@@ -101,7 +103,8 @@ class Adopt:
         price = price_given(price, instrument)
         side = Side.BUY if quantity > 0 else Side.SELL
         name = f"{ADOPTED}-position-{name or self._orders.recorder.new_id()}"
-        intent = self._intent(gateway, name, strategy_name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
+        terms = {"order_type": OrderType.MARKET, "quantity": abs(quantity), "product": product}
+        intent = self._intent(gateway, name, strategy_name, instrument, side, **terms)
         filled = Filled(execution_id=name, quantity=abs(quantity), price=price)
         events: list[Event] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
         return await self._record(intent, events, evidence, actor)
