@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import EXACT, ZERO, Product, Side, total
 
@@ -85,6 +86,21 @@ def product_lines(
         mine = ours.get(product, ZERO)
         under = f"{key} {product or 'of no known product'}"
         yield Difference(DifferenceKind.POSITION, under, f"{mine:f}", f"{EXACT.add(mine, units):f}", note)
+
+
+def product_adopted(
+    ours: Mapping[Product | None, Decimal], theirs: Mapping[Product | None, Decimal], quantity: Decimal
+) -> Product | None:
+    """Under which an adopted `quantity` (signed units) is held: the only product, or the only one of which so much differs; None
+    where the broker names no product, or nothing differs. Raises `InvalidInput` where a person has to say it.
+    """
+    differs = product_differences(ours, theirs)
+    products = [product for product in {*ours, *theirs} if product is not None]
+    fits = [product for product in products if differs.get(product) == quantity] if len(products) > 1 else products
+    if not differs or not products or len(fits) == 1:
+        return fits[0] if differs and fits else None
+    has = ", ".join(f"{product} {EXACT.add(ours.get(product, ZERO), units):f}" for product, units in differs.items() if product)
+    raise InvalidInput("product", f"the broker keeps products apart and holds {has}", "name the product that is adopted")
 
 
 def may_be_fills(theirs: Decimal, ours_before: Decimal, ours: Decimal, orders: Iterable[LiveOrder]) -> bool:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.reconciliation import DifferenceKind
-from liveorder.domain.values import OrderRole, PositionEffect, Product
+from liveorder.domain.values import OrderRole, PositionEffect, Product, Side
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, NOON, STILL, Scene, a_scene, a_signal, until
 from tests.harness.virtual_time import run_virtually
@@ -169,10 +170,9 @@ async def test_a_difference_in_products_is_shown_and_bounds_what_closes(tmp_path
             (DifferenceKind.POSITION, f"{RELIANCE} MIS", "10", "0"),
         ]
         assert "is not the broker's" in ((await sent(engine, "more", MIS)).error_message or "")
-        assert "0 of it to close" in ((await out(engine)).error_message or "")
-        for product, units in (("MIS", -10), ("CNC", 10)):
-            adopting = engine.adopt.adopt_position
-            await adopting(ACCOUNT, "RELIANCE", "NSE", D(units), D(1200), "converted", "ann", None, "default", Product(product))
+        assert "is not the broker's" in ((await out(engine)).error_message or "")
+        for units in (-10, 10):
+            await engine.adopt.adopt_position(ACCOUNT, "RELIANCE", "NSE", D(units), D(1200), "converted", "ann", None, "default")
         assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
         scene.witness.answers.clear()
         order = await engine.execute.execute(a_signal("out 2", symbol="RELIANCE", side="SELL", quantity=None))
@@ -211,6 +211,39 @@ async def test_a_transfer_keeps_the_product(tmp_path: Path) -> None:
         theirs = [await out(engine, f"B {product}", product, strategy_name="B") for product in (MIS, CNC)]
         assert [order.terms.quantity for order in theirs] == [D(3), D(4)]
         assert await at_venue(scene) == {}
+
+
+async def test_what_is_adopted_is_under_the_product_that_its_broker_names(tmp_path: Path) -> None:
+    """An order of elsewhere, and then a position of which nobody named it."""
+    async with a_scene(tmp_path, BY_HAND, **IN_INDIA) as scene, scene.living() as engine:
+        outside = await scene.control.place(ACCOUNT, RELIANCE, Side.BUY, D(6), product=MIS)
+        adopted = await engine.adopt.adopt_order(ACCOUNT, outside, "by phone", "ann", "default")
+        assert adopted.terms.product is MIS
+        await scene.control.fill(outside, D(6), D(1200))
+        await until(lambda: engine.orders.unfinished_with(adopted.order_id) is None)
+        other = await scene.control.place(ACCOUNT, RELIANCE, Side.BUY, D(4), product=NRML)
+        await scene.control.fill(other, D(4), D(1200))
+        adopting = partial(engine.adopt.adopt_position, ACCOUNT, "RELIANCE", "NSE", strategy_name="default")
+        assert (await adopting(D(4), D(1200), "by phone", "ann")).terms.product is NRML
+        assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+        scene.witness.answers["positions"] = AsyncMock(return_value=[])
+        with pytest.raises(InvalidInput, match="name the product"):
+            await adopting(D(-5), D(1200), "squared off", "ann")
+        assert (await adopting(D(-6), D(1200), "squared off", "ann")).terms.product is MIS
+
+
+async def test_the_log_has_the_products_of_a_store_that_is_booked_anew(tmp_path: Path) -> None:
+    """A store of an earlier version does not have them in its rows; a migration has all positions booked from the log."""
+    async with a_scene(tmp_path, **IN_INDIA) as scene:
+        async with scene.living() as engine:
+            await hold(engine, MIS=10, CNC=4)
+        store = scene.store()
+        await store.open()
+        await store._database.write("DELETE FROM risk WHERE substr(key, 1, 9)='position:'", {})
+        await store._database.write("INSERT INTO risk VALUES ('', 'to_rebook', 'migrated')", {})
+        await store.close()
+        async with scene.living() as engine:
+            assert engine.risk.account_by_product(ACCOUNT, RELIANCE) == {MIS: D(10), CNC: D(4)}
 
 
 STEP = st.tuples(

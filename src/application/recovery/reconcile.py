@@ -16,6 +16,7 @@ from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import LOOK_BACK, ApplyReports, UnmatchedReports
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.orders.position_register import held_by_product
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
@@ -136,7 +137,7 @@ class Reconcile:
         quantities = None if positions is None else held(positions)
         return _Answers(
             quantities,
-            _by_product(positions or ()),
+            held_by_product(positions or ()),
             ours,
             asked_at,
             tuple(name for name, is_answered in answered.items() if not is_answered),
@@ -190,7 +191,7 @@ class Reconcile:
         found = [self._noted(account_id, each) for each in self._position_differences(account_id, theirs)]
         keys, shown = {difference.key for difference in found}, [*found]
         for key in sorted({*theirs, *self._ours(account_id), *self._risk.unreconciled(account_id)}):
-            ours = self._ours_by_product(account_id, key)
+            ours = self._risk.account_by_product(account_id, key)
             by_product = product_differences(ours, parts.get(key, {}))
             if by_product or key in keys:
                 self._risk.set_unreconciled(account_id, key, theirs.get(key, ZERO), by_product)
@@ -199,13 +200,6 @@ class Reconcile:
             if key not in keys:
                 shown += product_lines(key, ours, by_product)
         return shown
-
-    def _ours_by_product(self, account_id: str, key: str) -> dict[Product | None, Decimal]:
-        ours: dict[Product | None, Decimal] = {}
-        for parts in self._risk.units_by_product(account_id, key).values():
-            for product, units in parts.items():
-                ours[product] = EXACT.add(ours.get(product, ZERO), units)
-        return ours
 
     def _is_fee(self, account_id: str, key: str, theirs: Mapping[str, Decimal]) -> bool:
         return self._fees.explain(account_id, key, theirs.get(key, ZERO))
@@ -248,12 +242,3 @@ class Reconcile:
             note = f"; {difference.note}" if difference.note else ""
             text = f"{difference.kind} {difference.key}: {difference.ours} here, {difference.theirs} at the broker{note}"
             self._log.write("RECONCILE", text, account_id=report.account_id)
-
-
-def _by_product(positions: Sequence[BrokerPosition]) -> dict[str, dict[Product | None, Decimal]]:
-    """Signed units by instrument key, then by product."""
-    parts: dict[str, dict[Product | None, Decimal]] = {}
-    for each in positions:
-        of_instrument = parts.setdefault(each.instrument.key, {})
-        of_instrument[each.product] = EXACT.add(of_instrument.get(each.product, ZERO), each.quantity)
-    return parts

@@ -32,7 +32,7 @@ from liveorder.domain.position_effect import Standing
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import OpenExposure, ProductPart, RiskView, SentOrder, Stake, likeness
-from liveorder.domain.values import ZERO, PositionEffect, Product
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, Product
 
 
 class RiskBook:
@@ -316,6 +316,14 @@ class RiskBook:
     def units_by_product(self, account_id: str, instrument_key: str) -> Mapping[HoldingKey, Mapping[Product | None, Decimal]]:
         """Signed units by strategy and contract, then by product; under None what is of no known product."""
         return self._account(account_id).units_by_product(instrument_key)
+
+    def account_by_product(self, account_id: str, instrument_key: str) -> Mapping[Product | None, Decimal]:
+        """The same of all strategies together."""
+        ours: dict[Product | None, Decimal] = {}
+        for parts in self.units_by_product(account_id, instrument_key).values():
+            for product, units in parts.items():
+                ours[product] = EXACT.add(ours.get(product, ZERO), units)
+        return ours
 
     def open_orders(self, account_id: str) -> tuple[OpenExposure, ...]:
         """What every open, in-doubt and reserved order of the account could still do."""
