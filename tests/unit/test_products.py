@@ -37,7 +37,7 @@ def parts_of(held: Held) -> dict[Product | None, ProductPart]:
     return {product: ProductPart(Stake(units), Exposure(units)) for product, units in held.items()}
 
 
-def amount(held: Held, fields: Mapping[str, Any], usual: Product | None = CNC) -> Amount:
+def amount(held: Held, fields: dict[str, Any], usual: Product | None = CNC) -> Amount:
     units = total(held.values())
     has = Standing("trend", Stake(units), Exposure(units), D(0), (), parts_of(held))
     signal = Signal(**{"signal_id": "s1", "symbol": "RELIANCE"} | fields)
