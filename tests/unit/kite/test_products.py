@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from liveorder import Runner
+from liveorder.application.reporting.views import OrderView
 from liveorder.application.trading.close_positions import ClosedPositions
 from tests.twins.kite import KiteTwin
 from tests.unit.kite.test_whole_path import PATIENCE_SECONDS, buy, runner_at, twin
 
-OUT: dict[str, Callable[[Runner], Awaitable[object]]] = {
+OUT: dict[str, Callable[[Runner], Awaitable[OrderView]]] = {
     "Runner.close": lambda runner: runner.close("RELIANCE", exchange="NSE"),
     "Runner.target": lambda runner: runner.target("RELIANCE", quantity=0, exchange="NSE"),
     "an exit": lambda runner: runner.execute(buy("out", side="SELL", role="EXIT", quantity=None)),
@@ -36,11 +37,13 @@ async def at_kite(runner: Runner) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("out", OUT.values(), ids=OUT)
-async def test_what_was_bought_for_the_day_is_sold_for_the_day(tmp_path: Path, out: Callable[[Runner], Awaitable[object]]) -> None:
+async def test_what_was_bought_for_the_day_is_sold_for_the_day(
+    tmp_path: Path, out: Callable[[Runner], Awaitable[OrderView]]
+) -> None:
     """Under the account's `default_product` (CNC) the sale would open a position of its own."""
     async with twin() as running, runner_at(running, tmp_path, reconcile_seconds=60) as runner:
         await bought(runner, MIS=10)
-        await runner.wait_closed((await out(runner)).order_id, PATIENCE_SECONDS)  # type: ignore[attr-defined]
+        await runner.wait_closed((await out(runner)).order_id, PATIENCE_SECONDS)
         assert sent(running)[1:] == [("MIS", "SELL", "10")]
         assert await at_kite(runner) == {}
         assert [report.is_clean for report in await runner.reconcile()] == [True]
