@@ -19,6 +19,7 @@ from liveorder.application.ports.broker import BrokerPosition
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.position_owner import PositionOwner
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.values import OrderRole, PositionEffect, Product, Side
 from liveorder.testing.venue.settings import Fills
@@ -147,6 +148,20 @@ async def test_a_store_knows_the_products_again_after_a_restart(tmp_path: Path) 
         async with scene.living() as engine:
             order = await out(engine, "all", MIS)
             assert (order.terms.product, order.terms.quantity) == (MIS, D(7))
+
+
+async def test_where_positions_are_the_accounts_so_are_their_products(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, **IN_INDIA) as scene, scene.living() as engine:
+        engine.risk.judge_by(PositionOwner.ACCOUNT)
+        await sent(engine, "A in", MIS, strategy_name="A")
+        await sent(engine, "B in", CNC, strategy_name="B", quantity=4)
+        assert "4 under CNC, 10 under MIS" in ((await out(engine, strategy_name="C")).error_message or "")
+        order = await out(engine, "C out", CNC, strategy_name="C")
+        assert (order.terms.product, order.filled_quantity) == (CNC, D(4))
+        closed = await engine.close_positions.close("c1", "ann", "RELIANCE")
+        await until(lambda: engine.is_quiet)
+        assert [(order.terms.product, order.terms.quantity) for order in closed.orders] == [(MIS, D(10))]
+        assert await at_venue(scene) == {}
 
 
 async def converted(scene: Scene, engine: Engine) -> None:

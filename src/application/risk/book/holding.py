@@ -29,6 +29,8 @@ class InstrumentFigures:
     """The positions that it is the sum of, by the keys of their rows; as texts until they are needed."""
     products: dict[str, dict[Product, Decimal]] = field(default_factory=dict)
     """Signed units by product, of the rows that have some."""
+    under_products: dict[UUID, None] = field(default_factory=dict)
+    """Open orders that name a product."""
     rows: dict[str, dict[str, None]] = field(default_factory=dict)
     """The keys of each strategy's rows."""
     open_of: dict[str, Stake] = field(default_factory=dict)
@@ -99,10 +101,10 @@ class InstrumentFigures:
     def parts_under(
         self, strategies: Collection[str] | None, difference_of: Callable[[Product | None], Decimal | None], uncounted: set[UUID]
     ) -> dict[Product | None, ProductPart]:
-        """What these strategies (None: all) have under each product, without the `uncounted` orders; empty where no product is known."""
-        orders = {each.order_id: each for known in self.orders.values() for each in known.values()}
-        if not self.products and all(_product_of(each) is None for each in orders.values()):
+        """What these strategies (None: all) have under each product, without `uncounted` orders; empty where no product is known."""
+        if not self.products and not self.under_products:
             return {}
+        orders = {each.order_id: each for known in self.orders.values() for each in known.values()}
         parts: defaultdict[Product | None, ProductPart] = defaultdict(ProductPart)
         for name, rows in self.rows.items():
             is_own, leaving = strategies is None or name in strategies, self.leaving.get(name, ZERO)
@@ -132,6 +134,8 @@ class InstrumentFigures:
             self.covers.open(order.order_id, order.quantity, order.value)
         if order.is_in_doubt:
             self.doubts[order.order_id] = None
+        if _product_of(order) is not None:
+            self.under_products[order.order_id] = None
 
     def close(self, order: OpenExposure) -> None:
         self.exposure = self.exposure.minus(order.side, order.quantity, order.value)
@@ -140,6 +144,7 @@ class InstrumentFigures:
             self.open_of[name] = self.open_of[name].minus(order.side, units)
             self.orders[name].pop(order.order_id, None)
         self.doubts.pop(order.order_id, None)
+        self.under_products.pop(order.order_id, None)
 
     def share_out(self) -> Mapping[UUID, Cover]:
         """What of the open buys only takes off what is short, where that changed."""
