@@ -164,6 +164,8 @@ class Basis:
     has_waited: bool = False
     is_long_only: bool = True
     """No sale that opens may go short: a table of limits can forbid it where `limits` do not."""
+    is_of_one_product: bool = False
+    """See `under`."""
 
     @property
     def may_reverse(self) -> bool:
@@ -171,7 +173,13 @@ class Basis:
 
     def under(self, product: Product | None) -> Basis:
         """By what there is under the product alone."""
-        return replace(self, standing=self.standing.under(product, self.product), product=product or self.product)
+        standing, is_of_it = self.standing.under(product, self.product), bool(self.standing.parts)
+        return replace(self, standing=standing, product=product or self.product, is_of_one_product=is_of_it)
+
+    @property
+    def what(self) -> str:
+        """For people: the symbol, and the product where it is sized by that alone."""
+        return f"{self.instrument.symbol} under {self.product}" if self.is_of_one_product else self.instrument.symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +301,7 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
     free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
     may_be_short, left = by.limits.allow_short_selling, free.own.reducible_by(side)
-    if refusal := free.nothing_left_for(side, by.instrument.symbol, may_be_short=may_be_short):
+    if refusal := free.nothing_left_for(side, by.what, may_be_short=may_be_short):
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
     most = free.closable_by(side, may_be_short=may_be_short) or left
     """Where the broker may have nothing of it, the risk rules say so of the whole."""
@@ -479,7 +487,7 @@ def _to_target(signal: Signal, by: Basis) -> Amount:
     amount = Amount(side, effect, figures=figures, in_the_way=in_the_way)
     if effect is PositionEffect.CLOSE:
         may_be_short = by.limits.allow_short_selling
-        if refusal := standing.nothing_left_for(side, by.instrument.symbol, may_be_short=may_be_short):
+        if refusal := standing.nothing_left_for(side, by.what, may_be_short=may_be_short):
             return replace(amount, refusal=refusal, in_the_way=())
         units = min(units, standing.closable_by(side, may_be_short=may_be_short) or units)
     sized = _rounded(amount, units, by)

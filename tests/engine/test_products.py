@@ -185,7 +185,7 @@ async def test_a_difference_in_products_is_shown_and_bounds_what_closes(tmp_path
             (DifferenceKind.POSITION, f"{RELIANCE} MIS", "10", "0"),
         ]
         assert "is not the broker's" in ((await sent(engine, "more", MIS)).error_message or "")
-        assert "is not the broker's" in ((await out(engine)).error_message or "")
+        assert "none of the RELIANCE under MIS at its broker, which has 0" in ((await out(engine)).error_message or "")
         for units in (-10, 10):
             await engine.adopt.adopt_position(ACCOUNT, "RELIANCE", "NSE", D(units), D(1200), "converted", "ann", None, "default")
         assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean

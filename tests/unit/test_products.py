@@ -39,7 +39,7 @@ def parts_of(held: Held) -> dict[Product | None, ProductPart]:
 
 def amount(held: Held, fields: dict[str, Any], usual: Product | None = CNC) -> Amount:
     units = total(held.values())
-    has = Standing("trend", Stake(units), Exposure(units), D(0), (), parts_of(held))
+    has = Standing("trend", Stake(units), Exposure(units), D(0), parts=parts_of(held))
     signal = Signal(**{"signal_id": "s1", "symbol": "RELIANCE"} | fields)
     return amount_of(signal, Basis(RELIANCE, D(100), SHORTS, False, has, D(10000), usual))
 

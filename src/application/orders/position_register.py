@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
-from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Commit, OrderStore
@@ -23,7 +21,6 @@ from liveorder.domain.events import RecordedEvent
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position_adjustment import PositionChange, PositionEvent, position_stream
 from liveorder.domain.position_booking import HoldingKey, holding_key
-from liveorder.domain.values import EXACT, ZERO, Product
 
 E = TypeVar("E", bound=PositionEvent)
 
@@ -97,12 +94,3 @@ class PositionRegister:
                 if holding_key(change)._replace(strategy_name="") == contract:
                     return change.instrument
         raise AssertionError(f"nothing in the log made {held}")
-
-
-def held_by_product(positions: Sequence[BrokerPosition]) -> dict[str, dict[Product | None, Decimal]]:
-    """What a broker holds: signed units by instrument key, then by product; under None what it names none of."""
-    parts: dict[str, dict[Product | None, Decimal]] = {}
-    for each in positions:
-        of_instrument = parts.setdefault(each.instrument.key, {})
-        of_instrument[each.product] = EXACT.add(of_instrument.get(each.product, ZERO), each.quantity)
-    return parts

@@ -16,14 +16,13 @@ from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import LOOK_BACK, ApplyReports, UnmatchedReports
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.orders.position_register import held_by_product
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.book import RiskBook
-from liveorder.application.risk.position_figures import PositionFigures, held
+from liveorder.application.risk.position_figures import PositionFigures, held, held_by_product
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import BrokerError

@@ -173,8 +173,10 @@ class RiskGate:
         last_alike = self._risk.last_alike(intent) if has_window else None
         is_killed = self._halts.now.is_killed(gateway.account_id, by_that_alone=True)
         view = view._replace(last_trade=last_trade, last_alike=last_alike, is_killed=is_killed)
-        theirs = self._positions.latest_by_product(gateway.account_id, instrument.key)
-        if _may_reduce(intent, view) and theirs is not None:
+        if (
+            _may_reduce(intent, view)
+            and (theirs := self._positions.latest_by_product(gateway.account_id, instrument.key)) is not None
+        ):
             view = view.hearing(theirs, intent.terms.product)
         return view, limits
 

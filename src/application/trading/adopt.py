@@ -12,11 +12,11 @@ from typing import Any
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.orders.position_register import held_by_product
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import Cause
 from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.position_figures import held_by_product
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown

@@ -412,8 +412,10 @@ class ExecuteOrder:
         if not depends_on_holdings(signal, may_be_short=limits.allow_short_selling):
             return Standing(signal.strategy_name)
         standing = self._risk.standing(gateway.account_id, signal.strategy_name, instrument, order_id)
+        if not may_close(signal, standing):
+            return standing
         theirs = self._positions.latest_by_product(gateway.account_id, instrument.key)
-        return standing if theirs is None or not may_close(signal, standing) else standing.hearing(theirs)
+        return standing if theirs is None else standing.hearing(theirs)
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now."""
