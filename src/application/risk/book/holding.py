@@ -101,7 +101,7 @@ class InstrumentFigures:
     def parts_under(
         self, strategies: Collection[str] | None, difference_of: Callable[[Product | None], Decimal | None], uncounted: set[UUID]
     ) -> dict[Product | None, ProductPart]:
-        """What these strategies (None: all) have under each product, without `uncounted` orders; empty where no product is known."""
+        """What these strategies (None: all) have under each product, without `uncounted` orders; empty where none is known."""
         if not self.products and not self.under_products:
             return {}
         orders = {each.order_id: each for known in self.orders.values() for each in known.values()}
