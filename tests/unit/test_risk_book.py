@@ -282,8 +282,9 @@ def test_an_order_is_judged_as_if_itself_and_later_ones_that_wait_were_not_there
         every.book.track(order)
         goes_out = waits and is_reserved and place == number + 1
         if goes_out:
-            every.book.reserve(then(order, WaitEnded(terms=order.terms), SENT))
-            counted.book.reserve(order_of(draft.intent, SENT))
+            gone_out = then(order, WaitEnded(terms=order.terms), SENT)
+            every.book.reserve(gone_out)
+            counted.book.reserve(gone_out)
         elif place != number and (not waits or place < number):
             counted.book.track(order)
     table = LimitTable.of(NarrowLimits(max_positions=1), RiskLimits(), strategy_name="trend")
