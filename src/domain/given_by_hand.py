@@ -38,10 +38,10 @@ def amount_given(number: object, field: str) -> Decimal:
 
 
 def price_given(price: object, instrument: Instrument, field: str = "price") -> Decimal:
-    """One that the instrument can have."""
+    """One that the instrument can have come or gone at; zero is of what became worthless."""
     amount = amount_given(price, field)
-    if amount <= 0 and not instrument.may_be_below_zero:
-        raise InvalidInput(field, f"{amount:f} is no price of {instrument.symbol}", "give one above zero")
+    if amount < 0 and not instrument.may_be_below_zero:
+        raise InvalidInput(field, f"{amount:f} is no price of {instrument.symbol}", "give zero or more")
     return amount
 
 

@@ -34,7 +34,7 @@ async def test_a_guard_of_what_is_held_waits_for_no_entry(tmp_path: Path, guard:
     async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
         await holding(scene, engine)
         if how == "waiting":
-            asyncio.get_running_loop().pass_time(5 * 3600)  # type: ignore[attr-defined]
+            asyncio.get_running_loop().pass_time(5 * 3600)  # type: ignore[attr-defined]  # of the virtual loop
             await asyncio.sleep(5)
         entry = await adds(scene, engine, how)
         assert entry.is_waiting is (how == "waiting")

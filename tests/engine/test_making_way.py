@@ -228,7 +228,7 @@ async def test_an_order_that_was_waited_for_and_never_stored_keeps_nothing_waiti
                 raise OrderNotFound(order_id)
             return await get(order_id)
 
-        engine.orders.get = knows_no_stop  # type: ignore[method-assign]
+        engine.orders.get = knows_no_stop  # type: ignore[method-assign]  # for this test
         await until(lambda: scene.venue_orders(exit_) != [])
 
 

@@ -49,11 +49,15 @@ def test_an_amount_is_what_was_given(number: Any, amount: Decimal) -> None:
     assert amount_given(number, "quantity") == amount
 
 
-@pytest.mark.parametrize("price", ["0", "-5", Decimal(-1)])
+@pytest.mark.parametrize("price", ["-5", Decimal(-1)])
 def test_only_what_can_have_a_price_below_zero_is_given_one(price: Any) -> None:
     assert price_given(price, OIL) == Decimal(price)
     with pytest.raises(InvalidInput, match="no price of SPY"):
         price_given(price, SPY)
+
+
+def test_what_became_worthless_goes_at_zero() -> None:
+    assert price_given("0", SPY) == 0
 
 
 def test_lots_and_values_do_not_depend_on_the_context_of_a_program() -> None:
