@@ -85,11 +85,11 @@ class SizedIntent:
     """See `Amount`: it waits for no entry."""
 
     @property
-    def once_entered(self) -> OrderRequested:
-        """Of an exit without an amount yet: as it would be once all of its entries are filled."""
+    def once_entered(self) -> OrderRequested | None:
+        """Of an exit without an amount yet: as it would be once all of its entries are filled; None while that is not known."""
         terms, own = self.intent.terms, self.standing.own
         most = EXACT.add(abs(own.quantity), own.taken_by(terms.side.opposite))
-        return self.intent.with_terms(quantity=terms.quantity or most, notional=None)
+        return self.intent.with_terms(quantity=terms.quantity or most, notional=None) if terms.quantity or most else None
 
 
 _OF_CONTRACT = ("exchange", "asset_class", "currency", "expiry", "strike", "right", "trading_class", "multiplier", "con_id")

@@ -556,8 +556,9 @@ class ExecuteOrder:
         refusal = self._gate.judge_wait(gateway, sized.intent, is_operators=is_operators, ages=wait.reason in AGELESS)
         if refusal is not None:
             return refused_by(refusal)
-        meets_entries = wait.reason is WaitReason.ENTRY and sized.refusal is not None
-        return self._submit.refusal(gateway, sized.once_entered) if meets_entries else None
+        if wait.reason is not WaitReason.ENTRY or sized.refusal is None or (most := sized.once_entered) is None:
+            return None
+        return self._submit.refusal(gateway, most)
 
     async def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool, is_suspect: bool = False) -> Judgement:
         """The verdict, of the form first and then of the rules; and the order as it goes out, marked if it can only reduce. What
