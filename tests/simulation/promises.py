@@ -22,7 +22,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import RejectReason
+from liveorder.domain.order.events import RejectReason, WaitReason
 from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.signal import Signal, UnusableSignal
@@ -105,7 +105,8 @@ def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool) -
         yield Violation("fills differ", f"{name}: {order.filled_quantity} here, {filled} at the venue")
     if order.status.is_closed and is_live:
         yield Violation("closed here, live there", f"{name} is {order.status} ({order.reason}, {order.error_message})")
-    if not order.status.is_closed and not is_live and not (may_doubt and order.is_waiting):
+    may_wait = order.wait is not None and order.is_waiting and (may_doubt or order.wait.reason is WaitReason.OPEN)
+    if not order.status.is_closed and not is_live and not may_wait:  # its market may open after the history's end
         state = theirs[0]["state"] if theirs else "not there"
         yield Violation("open here, over there", f"{name} is {order.status}, at the venue {state}")
     if not order.status.is_closed and is_live and order.cancel_wish is not None:
