@@ -70,7 +70,7 @@ simulate: $(STAMP)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --results var/simulation/results.jsonl --page docs/reliability.md
 
 simulate-slice: $(STAMP)
-	$(BIN)/python -m tests.simulation --seeds 1600
+	$(BIN)/python -m tests.simulation --seeds 2000
 
 # Each setting and each field of a signal ignored, one after the other: its row in tests/effects must fail.
 mutations: $(STAMP)

@@ -58,7 +58,8 @@ class Standing(NamedTuple):
         lacking = side.signed(self.heard_difference or ZERO)
         if lacking <= 0 or self.closable_by(side, may_be_short=may_be_short):
             return None
-        return nothing_left(symbol, side, self.at_broker)
+        may_be_ours = self.account.may_have_filled(self.heard_difference or ZERO, side)
+        return nothing_left(symbol, side, self.at_broker, may_be_ours=may_be_ours)
 
     @property
     def at_broker(self) -> Decimal:

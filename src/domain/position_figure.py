@@ -55,7 +55,9 @@ def seconds_until_it_shows(last: LastFill, now: float, can: BrokerCapabilities) 
     return last.at + can.position_lag_seconds - now
 
 
-def held_to(intent: OrderRequested, most: Decimal, at_broker: Decimal) -> OrderRequested | RiskRefusal:
+def held_to(
+    intent: OrderRequested, most: Decimal, at_broker: Decimal, *, may_be_ours: bool = False
+) -> OrderRequested | RiskRefusal:
     """An order that only reduces by our book, as one for the `most` units that it may take by its broker's, to the lot.
 
     It says CLOSE from then on. A refusal where that is less than a lot.
@@ -64,7 +66,7 @@ def held_to(intent: OrderRequested, most: Decimal, at_broker: Decimal) -> OrderR
     try:
         quantity = instrument.round_quantity(most)
     except InvalidInput:
-        return nothing_left(instrument.symbol, terms.side, at_broker)
+        return nothing_left(instrument.symbol, terms.side, at_broker, may_be_ours=may_be_ours)
     return intent.with_terms(
         quantity=quantity,
         notional=None,
@@ -74,9 +76,15 @@ def held_to(intent: OrderRequested, most: Decimal, at_broker: Decimal) -> OrderR
     )
 
 
-def nothing_left(symbol: str, side: Side, at_broker: Decimal) -> RiskRefusal:
-    """Why an order of this side closes nothing, though its strategy holds some of it here: `at_broker` are the account's units."""
+def nothing_left(symbol: str, side: Side, at_broker: Decimal, *, may_be_ours: bool = False) -> RiskRefusal:
+    """Why an order of this side closes nothing, though its strategy holds some of it here: `at_broker` are the account's units.
+
+    `may_be_ours`: our own open orders of this side can have filled what the broker lacks.
+    """
     left = max(-side.signed(at_broker), ZERO)
+    if not left and may_be_ours:
+        message = f"open orders of the account can {side} all {symbol} that its broker lacks; send it again once they have ended"
+        return RiskRefusal("already_closing", message, plain(at_broker), plain(at_broker))
     if not left:
         message = (
             f"the account holds none of the {symbol} at its broker, which has {plain(at_broker)}; "

@@ -177,7 +177,7 @@ def test_a_defect_is_found_and_told_in_a_short_history(name: str) -> None:
     exposed = DEFECTS[name]
     history = _first_failure(exposed)
     short = shrunk(history, exposed.defect)
-    assert len(short.scenario.steps) <= 5, report(short)
+    assert len(short.scenario.steps) <= 4, report(short)
     assert f"--seed {history.scenario.seed} --only " in report(short)
     assert short.code == history.code
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
+from liveorder.domain.position_effect import Standing
 from liveorder.domain.position_figure import (
     AT_ONCE_SECONDS,
     LastFill,
@@ -107,3 +108,17 @@ def test_what_leaves_less_than_a_lot_is_refused(at_broker: str, code: str) -> No
     assert refused == nothing_left("SPY", Side.SELL, D(at_broker))
     assert refused.code == code
     assert nothing_left("SPY", Side.BUY, -D(at_broker)).code == code
+
+
+@pytest.mark.parametrize(("selling", "code"), [("0", "nothing_to_close"), ("5", "nothing_to_close"), ("6", "already_closing")])
+def test_what_our_own_order_may_have_filled_is_no_sale_of_a_persons(selling: str, code: str) -> None:
+    """We hold 6 and the broker none: a sale of ours of 6 that is still open may have taken them, one of 5 cannot."""
+    account = Exposure(D(6), sells=OpenSide(D(selling)))
+    standing = Standing("trend", Stake(D(6), sells=D(0)), account, heard_difference=D(-6))
+    refused = standing.nothing_left_for(Side.SELL, "SPY", may_be_short=False)
+    assert refused is not None
+    assert refused.code == code
+    assert account.may_have_filled(D(-6), Side.SELL) is (code == "already_closing")
+    held = held_to(an_exit(quantity=D(6)), D(0), D(0), may_be_ours=account.may_have_filled(D(-6), Side.SELL))
+    assert isinstance(held, RiskRefusal)
+    assert held.code == code

@@ -632,7 +632,7 @@ def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) ->
 
 def _held_to_broker(intent: OrderRequested, judged: Assessment) -> OrderRequested | RiskRefusal | None:
     """An exit as one for no more than its broker has; None: it is for no more."""
-    return None if judged.at_most is None else held_to(intent, judged.at_most, judged.at_broker)
+    return None if judged.at_most is None else held_to(intent, judged.at_most, judged.at_broker, may_be_ours=judged.may_be_ours)
 
 
 def _shortfall(intent: OrderRequested, figures: Mapping[str, str]) -> str:

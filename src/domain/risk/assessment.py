@@ -120,6 +120,8 @@ class Assessment:
     """Units, where by our book it only reduces, and by what the broker said no more than this would."""
     at_broker: Decimal = ZERO
     """Signed units of the account, with `at_most`."""
+    may_be_ours: bool = False
+    """With `at_most`: our own open orders can have filled what the broker lacks."""
 
 
 def assess(
@@ -130,8 +132,9 @@ def assess(
     refusal, reduces_account = next(_refusals(case, limits, rules, levels), None), case.is_reducing and _reduces_account(case)
     is_unconfirmed = case.is_reducing and view.heard_difference is None
     at_most, at_market = _at_most(case, limits), exits_at_market(case, limits)
+    heard, is_ours = _at_broker(view), view.exposure.may_have_filled(view.heard_difference or ZERO, proposal.terms.side)
     return Assessment(
-        refusal, case.is_reducing, reduces_account, _figures(case), at_market, is_unconfirmed, at_most, _at_broker(view)
+        refusal, case.is_reducing, reduces_account, _figures(case), at_market, is_unconfirmed, at_most, heard, is_ours
     )
 
 

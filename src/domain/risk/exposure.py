@@ -89,6 +89,11 @@ class Exposure(NamedTuple):
         """Units of `held` that a new order of `side` surely only takes off, after all that open orders could take already."""
         return Stake(held, self.buys.quantity, self.sells.quantity).reducible_by(side)
 
+    def may_have_filled(self, difference: Decimal, side: Side) -> bool:
+        """Whether open orders of `side` can have taken what the broker holds less than we have: fills not known yet."""
+        taken = self.buys.quantity if side is Side.BUY else self.sells.quantity
+        return ZERO < side.signed(difference) <= taken
+
 
 class Stake(NamedTuple):
     """What a strategy has of one instrument in its account, in units; of the whole account where positions are the account's."""
