@@ -35,7 +35,7 @@ from liveorder.domain.risk import (
     is_short,
 )
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import EXACT, PositionEffect, TimeInForce, TradingHours
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, TimeInForce, TradingHours
 
 
 class RiskGate:
@@ -69,7 +69,10 @@ class RiskGate:
         """
         view, limits = await self.look(gateway, intent, priced)
         if once is not None:
-            view = view._replace(own=once.own, exposure=once.account)
+            heard = view.heard_difference
+            if heard is not None and view.exposure.may_have_filled(heard, intent.terms.side):
+                heard = ZERO  # those that are to be cancelled may have filled: it is sized by that once they are over
+            view = view._replace(own=once.own, exposure=once.account, heard_difference=heard)
         levels = self._levels(gateway, intent, view)
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits, RULES, levels)
 
