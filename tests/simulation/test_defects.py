@@ -137,9 +137,9 @@ def _restarts_before_the_open(scenario: Scenario) -> bool:
 
 
 def _is_traded_by_hand(scenario: Scenario) -> bool:
-    """Beside one strategy alone: the shortest history."""
+    """Beside one strategy alone, and with few exits: the shortest histories."""
     entries = [step for _, step in scenario.steps if isinstance(step, Delivered) and '"in-' in step.text]
-    return len(entries) == 1 and any(isinstance(step, TradedByHand) for _, step in scenario.steps)
+    return len(entries) == 1 and len(scenario.steps) <= 6 and any(isinstance(step, TradedByHand) for _, step in scenario.steps)
 
 
 WRONG_FILLS = {"fills differ", "positions differ", "not reconciled"}
