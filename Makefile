@@ -62,7 +62,7 @@ killmatrix-positions: $(STAMP)
 		--results var/killmatrix/positions-$(SEED).jsonl --page docs/reliability.md
 
 killmatrix-slice: $(STAMP)
-	$(BIN)/python -m tests.crash.killmatrix --kills 500 --seed $(SEED)
+	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)
 
 # Each seed is one history; a failing one is told in its shortest form.
 # So does this, as long as the code is the same.
