@@ -57,16 +57,24 @@ class Altered:
 # --- in the engine ---------------------------------------------------------------------------------------------------------------
 
 
+def _instead(sound: object, **defective: object) -> None:
+    """A defect whose place in the engine has another name by now would be none, and its campaign would find others in its place."""
+    for name, part in defective.items():
+        if not hasattr(sound, name):
+            raise AttributeError(f"{type(sound).__name__} has no {name}: the defect has to be moved")
+        setattr(sound, name, part)
+
+
 def asks_for_one_of_the_missing(engine: Engine) -> None:
     """Of the orders that a poll finds missing from the broker's list, the first is asked for."""
-    track, missing = engine.track, engine.track._missing
-    track._missing = lambda *found: missing(*found)[:1]  # type: ignore[method-assign]  # the defect
+    missing = engine.track._missing
+    _instead(engine.track, _missing=lambda *found: missing(*found)[:1])
 
 
 def sends_after_the_deadline(engine: Engine) -> None:
     """A call leaves whenever its commit has returned, however late that is."""
     for gateway in engine.gateways.values():
-        gateway.deadlines.why_not_to_begin = lambda *_: None  # type: ignore[method-assign]  # the defect
+        _instead(gateway.deadlines, why_not_to_begin=lambda *_: None)
 
 
 def prepares_each_attempt(engine: Engine) -> None:
@@ -76,7 +84,7 @@ def prepares_each_attempt(engine: Engine) -> None:
     def anew(gateway: Gateway, order: LiveOrder) -> Prepared | Refused:
         return submit._unless_refused(gateway, order.intent, gateway.broker.prepare)
 
-    submit.prepare = anew  # type: ignore[method-assign]  # the defect
+    _instead(submit, prepare=anew)
 
 
 def books_what_sales_bring_as_paid(engine: Engine) -> None:
@@ -92,49 +100,49 @@ def books_what_sales_bring_as_paid(engine: Engine) -> None:
             for each in entries(*told, **reserving)
         )
 
-    orders._entries = wrong
+    _instead(orders, _entries=wrong)
 
 
 def forgets_what_is_closing(engine: Engine) -> None:
     """An exit is sized and judged as if no other were open."""
     risk: Any = engine.risk
     own = risk._own
-    risk._own = lambda *asked: own(*asked)._replace(buys=ZERO, sells=ZERO)
+    _instead(risk, _own=lambda *asked: own(*asked)._replace(buys=ZERO, sells=ZERO))
 
 
 def believes_what_was_heard_before_the_last_fill(engine: Engine) -> None:
     """What the broker said of a position counts for an exit though something was filled since, if only it is young."""
-    positions: Any = engine.execute._positions
-    positions._last = lambda *_: LastFill(-math.inf, -1)
+    _instead(engine.execute._positions, _last=lambda *_: LastFill(-math.inf, -1))
 
 
 def forgets_what_waits(engine: Engine) -> None:
     """Only the life in which an order began to wait looks whether it is still to wait."""
     waits: Any = engine.execute._waits
-    is_over = waits.is_over
+    is_due = waits.is_due
 
     def of_this_life(order: LiveOrder) -> bool:
-        return order.intent.session_id == engine.terms.execution.session_id and bool(is_over(order))
+        return order.intent.session_id == engine.terms.execution.session_id and bool(is_due(order))
 
-    waits.is_over = of_this_life
+    _instead(waits, is_due=of_this_life)
 
 
 def opens_before_it_has_closed(engine: Engine) -> None:
     """The second leg of a reversal waits for nothing, and is taken for an order like any other."""
     waits: Any = engine.execute._waits
     waiting: Any = engine._rooms.trading.waiting
-    is_over = waits.is_over
+    is_due = waits.is_due
 
     def at_once(order: LiveOrder) -> bool:
         is_leg = order.wait is not None and order.wait.reason is WaitReason.LEG
-        return is_leg or bool(is_over(order))
+        return is_leg or bool(is_due(order))
 
     def follows(signal: Signal, first: LiveOrder) -> Follows:
         if signal.quantity is None or first.quantity is None:
             return after_first_leg(signal, first)
         return Follows(signal.model_copy(update={"quantity": max(signal.quantity - first.quantity, Decimal(1))}))
 
-    waits.is_over, waiting._what_follows = at_once, follows
+    _instead(waits, is_due=at_once)
+    _instead(waiting, _what_follows=follows)
 
 
 def begins_each_closing_anew(engine: Engine) -> None:
@@ -147,8 +155,11 @@ def begins_each_closing_anew(engine: Engine) -> None:
         signal_id, before = await next_one(*asked)
         return (signal_id if before is None else f"{signal_id}-again"), None
 
-    flatten._next = another
-    flatten._open = lambda *asked: {name: units for name, units in is_open(*asked).items() if name not in _shares_out(engine)}
+    _instead(
+        flatten,
+        _next=another,
+        _open=lambda *asked: {name: units for name, units in is_open(*asked).items() if name not in _shares_out(engine)},
+    )
 
 
 def _shares_out(engine: Engine) -> set[str]:
@@ -157,9 +168,8 @@ def _shares_out(engine: Engine) -> set[str]:
 
 def forgets_what_was_transferred(engine: Engine) -> None:
     """A transfer that comes again is another one."""
-    transfer: Any = engine.transfer
 
     async def unknown(*asked: Any) -> None:
         return None
 
-    transfer._known = unknown
+    _instead(engine.transfer, _known=unknown)

@@ -174,7 +174,11 @@ class Environment:
         return life
 
     async def _live(self, life: ServiceLife) -> None:
-        service = self._compose(life)
+        try:
+            service = self._compose(life)
+        except Exception as error:  # noqa: BLE001 - as below
+            self._violated("unforeseen", f"{type(error).__name__}: {error}")
+            return
         try:
             await service.start(wait_for_lease=True)
             life.service = service

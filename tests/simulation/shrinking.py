@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from tests.harness.defects import SOUND, Defect
 from tests.simulation.history import History, simulate
@@ -10,21 +11,23 @@ from tests.simulation.outside import AS_BEFORE
 
 
 def shrunk(history: History, defect: Defect = SOUND, most_lives: int = 400) -> History:
-    """Delta debugging: chunks are left out, halved in size whenever none of a size can be."""
+    """Delta debugging: chunks are left out, halved in size whenever none of a size can be; and at last pairs: a fault and what
+    it befalls go together.
+    """
     best, left = history, most_lives
     size = max(len(best.scenario.steps) // 2, 1)
     while left > 0:
-        for chunk in _chunks([number for number, _ in best.scenario.steps], size):
+        numbers = [number for number, _ in best.scenario.steps]
+        for chunk in _chunks(numbers, size) if size else combinations(numbers[::-1], 2):
             left -= 1
-            kept = frozenset(number for number, _ in best.scenario.steps) - frozenset(chunk)
-            thinner = simulate(best.scenario.only(kept), defect)
+            thinner = simulate(best.scenario.only(frozenset(numbers) - frozenset(chunk)), defect)
             if thinner.code == history.code:
-                best = thinner
+                best, size = thinner, max(size, 1)
                 break
         else:
-            if size == 1:
+            if size == 0:
                 return best
-            size = max(size // 2, 1)
+            size //= 2
     return best
 
 
