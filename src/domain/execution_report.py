@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from liveorder.domain.values import OrderType, Side, TradingHours
+from liveorder.domain.values import OrderType, Product, Side, TradingHours
 
 
 class BrokerStatus(StrEnum):
@@ -194,6 +194,7 @@ class OrderSnapshot(ExecutionReport):
     side: Side | None = None
     order_type: OrderType | None = None
     hours: TradingHours | None = None
+    product: Product | None = None
     executions: tuple[Execution | ExecutionCorrected, ...] = ()
     cancel_pending: bool = False
     replace_pending: bool = False

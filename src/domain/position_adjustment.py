@@ -12,7 +12,8 @@ from uuid import UUID
 from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import ZERO, Amount, Price
+from liveorder.domain.record import Later
+from liveorder.domain.values import ZERO, Amount, Price, Product
 from liveorder.domain.wording import plain, words
 
 TRANSFER = "TRANSFER"
@@ -37,6 +38,8 @@ class PositionChange(NamedTuple):
     effective_at: datetime
     fee: Decimal = ZERO
     """Units that are paid away, each worth `price`."""
+    product: Product | None = None
+    """Under which the units are held, where the broker keeps a position for each."""
 
 
 class PositionEvent(Event):
@@ -92,13 +95,16 @@ class PositionTransferred(PositionEvent):
     evidence: str
     transfer_id: str
     """Of the command that asked for it, or what it is derived from. The same id of the same position is one transfer."""
+    product: Later[Product | None] = None
+    """Under which the units are held, where the broker keeps a position for each."""
 
     def sentence(self) -> str:
-        units = f"{plain(self.quantity)} {self.instrument.symbol} on account {self.account_id}"
+        under = f" under {self.product}" if self.product is not None else ""
+        units = f"{plain(self.quantity)} {self.instrument.symbol}{under} on account {self.account_id}"
         return f"{units} went from {self.from_strategy} to {self.to_strategy}, {plain(self.price)} each: {self.evidence}"
 
     def changes(self) -> Sequence[PositionChange]:
-        terms = self.price, self.effective_at
+        terms = self.price, self.effective_at, ZERO, self.product
         return (
             PositionChange(self.account_id, self.from_strategy, self.instrument, TRANSFER, self.quantity.copy_negate(), *terms),
             PositionChange(self.account_id, self.to_strategy, self.instrument, TRANSFER, self.quantity, *terms),

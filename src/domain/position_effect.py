@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Context, Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,7 +19,8 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits
 from liveorder.domain.position_figure import nothing_left
-from liveorder.domain.risk import Exposure, OpenExposure, RiskRefusal, Stake, closable
+from liveorder.domain.products import product_to_close, product_to_lead
+from liveorder.domain.risk import Exposure, OpenExposure, ProductPart, RiskRefusal, Stake, closable
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Product, Side, total, trades_at_once
@@ -27,6 +29,7 @@ from liveorder.domain.wording import plain
 MAX_EQUITY_AGE_SECONDS = 60.0
 """An order is sized by no older equity."""
 
+NO_PARTS: Mapping[Product | None, ProductPart] = MappingProxyType({})
 _HUNDRED = Decimal(100)
 _TOWARD_ZERO = Context(prec=28, rounding=ROUND_DOWN)
 """What does not divide evenly must not be rounded up to the next lot."""
@@ -47,6 +50,32 @@ class Standing(NamedTuple):
     """As `difference`, as the broker said after our last fill; None: nothing of that kind was heard."""
     later: tuple[OpenExposure, ...] = ()
     """Its orders that wait and came later than the one that is sized: nothing else here counts them."""
+    parts: Mapping[Product | None, ProductPart] = NO_PARTS
+    """By product, where a position is kept for each; under None what is of no known product."""
+
+    def under(self, product: Product | None, usual: Product | None) -> Standing:
+        """What there is under the product. What is of no known product counts for the `usual` one; where there is none, for any."""
+        part = self.part_under(product, usual)
+        if part is None:
+            return self
+        orders, later = (
+            tuple(each for each in those if each.terms is None or each.terms.product in (product, None))
+            for those in (self.orders, self.later)
+        )
+        return Standing(self.whose, part.own, part.account, part.difference, orders, part.heard_difference, later)
+
+    def part_under(self, product: Product | None, usual: Product | None) -> ProductPart | None:
+        """As `under`; None where a position is kept over all products."""
+        if product is None or not self.parts:
+            return None
+        part = self.parts.get(product, ProductPart())
+        return part.plus(self.parts[None]) if None in self.parts and usual in (product, None) else part
+
+    def hearing(self, theirs: Mapping[Product | None, Decimal]) -> Standing:
+        """With what the broker said that it holds, after our last fill: signed units by product, under None where it names none."""
+        heard = EXACT.subtract(total(theirs.values()), self.account.quantity)
+        parts = {product: each.hearing(theirs, product, heard) for product, each in self.parts.items()}
+        return self._replace(heard_difference=heard, parts=parts)
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """See `closable`."""
@@ -78,11 +107,15 @@ class Standing(NamedTuple):
 
     def once_cancelled(self, orders: Sequence[OpenExposure]) -> Standing:
         """As it will be without these."""
-        own, account = self.own, self.account
+        own, account, parts = self.own, self.account, dict(self.parts)
         for each in orders:
             own = own.minus(each.side, self.units_of(each))
             account = account.minus(each.side, each.quantity, each.value)
-        return self._replace(own=own, account=account, orders=tuple(each for each in self.orders if each not in orders))
+            product = None if each.terms is None else each.terms.product
+            if product in parts:
+                parts[product] = parts[product].without(each.side, self.units_of(each), each.quantity)
+        left = tuple(each for each in self.orders if each not in orders)
+        return self._replace(own=own, account=account, orders=left, parts=parts)
 
     def once_sent(self, side: Side, units: Decimal) -> Standing:
         """As it will be with so many more units of `side` open."""
@@ -132,10 +165,22 @@ class Basis:
     has_waited: bool = False
     is_long_only: bool = True
     """No sale that opens may go short: a table of limits can forbid it where `limits` do not."""
+    is_of_one_product: bool = False
+    """See `under`."""
 
     @property
     def may_reverse(self) -> bool:
         return not (self.is_long_only or self.is_second_leg)
+
+    def under(self, product: Product | None) -> Basis:
+        """By what there is under the product alone."""
+        standing, is_of_it = self.standing.under(product, self.product), bool(self.standing.parts)
+        return replace(self, standing=standing, product=product or self.product, is_of_one_product=is_of_it)
+
+    @property
+    def what(self) -> str:
+        """For people: the symbol, and the product where it is sized by that alone."""
+        return f"{self.instrument.symbol} under {self.product}" if self.is_of_one_product else self.instrument.symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +203,8 @@ class Amount:
     """Those of which has to be known what became of them before it can be sized."""
     guards_held: bool = False
     """It guards a position, and its quantity is of what is held and no other exit takes. No take-profit while a stop-loss waits."""
+    product: Product | None = None
+    """Under which it closes, or leads to a target; None: as the signal says, else the usual one."""
 
 
 def equity_of(account: BrokerAccount | None, currency: str, now: datetime) -> Decimal | RiskRefusal:
@@ -184,6 +231,8 @@ def side_for_price(signal: Signal, standing: Standing) -> Side:
     """The side that the order will have, as far as that is known before there is a price."""
     if signal.side is not None:
         return signal.side
+    product = product_to_lead(signal.product, standing.parts, None, standing.whose, signal.symbol)
+    standing = standing if isinstance(product, RiskRefusal) else standing.under(product, None)
     if signal.target_quantity is not None:
         return Side.BUY if signal.target_quantity >= standing.expected else Side.SELL
     if signal.target_percent is not None:
@@ -202,25 +251,36 @@ def may_close(signal: Signal, standing: Standing) -> bool:
     return signal.effect is not PositionEffect.OPEN and closing is not None and side_for_price(signal, standing) is closing
 
 
-def effect_of(signal: Signal, own: Stake) -> PositionEffect | None:
-    """As the signal says. One that says neither an effect nor a size closes what is on its other side: what is held, or, of a
-    strategy that holds nothing, what its open orders may open.
+def effect_of(signal: Signal, standing: Standing) -> PositionEffect | None:
+    """As the signal says. One that says neither an effect nor a size closes what is on its other side: what is held, under any
+    product, or, of a strategy that holds nothing, what its open orders may open.
     """
     if signal.effect is not None or signal.sizes or signal.side is None:
         return signal.effect
-    if own.quantity:
-        return PositionEffect.CLOSE if signal.side is own.closing_side else None
-    return PositionEffect.CLOSE if own.taken_by(signal.side.opposite) else None
+    stakes = [each.own for each in standing.parts.values()] or [standing.own]
+    held = [stake for stake in stakes if stake.quantity]
+    if held:
+        return PositionEffect.CLOSE if any(signal.side is stake.closing_side for stake in held) else None
+    return PositionEffect.CLOSE if standing.own.taken_by(signal.side.opposite) else None
 
 
 def amount_of(signal: Signal, by: Basis) -> Amount:
     """What the signal comes to now."""
+    of_what = by.standing.parts, by.product, by.standing.whose, by.instrument.symbol
     if signal.has_target:
-        return _to_target(signal, by)
-    effect = effect_of(signal, by.standing.own)
+        product = product_to_lead(signal.product, *of_what)
+        if isinstance(product, RiskRefusal):
+            return _refused(signal, side_for_price(signal, by.standing), None, product)
+        by = by.under(product)
+        return replace(_to_target(signal, by), product=by.product)
+    effect = effect_of(signal, by.standing)
     side = signal.side or by.standing.side_that_closes
     if effect is PositionEffect.CLOSE:
-        return _to_close(signal, side, by)
+        product = product_to_close(signal.product, signal.side, *of_what)
+        if isinstance(product, RiskRefusal):
+            return _refused(signal, side, effect, product)
+        by = by.under(product)
+        return replace(_to_close(signal, signal.side or by.standing.side_that_closes, by), product=by.product)
     amount = _to_open(signal, side, effect, by)
     if side is not by.standing.own.closing_side or amount.problem is not None or amount.refusal is not None:
         return amount
@@ -242,7 +302,7 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
     free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
     may_be_short, left = by.limits.allow_short_selling, free.own.reducible_by(side)
-    if refusal := free.nothing_left_for(side, by.instrument.symbol, may_be_short=may_be_short):
+    if refusal := free.nothing_left_for(side, by.what, may_be_short=may_be_short):
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
     most = free.closable_by(side, may_be_short=may_be_short) or left
     """Where the broker may have nothing of it, the risk rules say so of the whole."""
@@ -428,7 +488,7 @@ def _to_target(signal: Signal, by: Basis) -> Amount:
     amount = Amount(side, effect, figures=figures, in_the_way=in_the_way)
     if effect is PositionEffect.CLOSE:
         may_be_short = by.limits.allow_short_selling
-        if refusal := standing.nothing_left_for(side, by.instrument.symbol, may_be_short=may_be_short):
+        if refusal := standing.nothing_left_for(side, by.what, may_be_short=may_be_short):
             return replace(amount, refusal=refusal, in_the_way=())
         units = min(units, standing.closable_by(side, may_be_short=may_be_short) or units)
     sized = _rounded(amount, units, by)

@@ -15,7 +15,7 @@ from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.risk import RiskRefusal
-from liveorder.domain.values import ZERO, PositionEffect, Side
+from liveorder.domain.values import ZERO, PositionEffect, Product, Side
 from liveorder.domain.wording import plain
 
 AT_ONCE_SECONDS = 1.0
@@ -31,6 +31,8 @@ class PositionFigure(NamedTuple):
     answered_at: float
     quantities: Mapping[str, Decimal]
     """Signed units by instrument key; what is absent is zero."""
+    by_product: Mapping[str, Mapping[Product | None, Decimal]] = {}
+    """The same by product; under None what the broker names none of."""
 
     def of(self, key: str) -> Decimal:
         return self.quantities.get(key, ZERO)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from liveorder.domain.errors import DecisionRefused, InvalidInput
 from liveorder.domain.position import Position
 from liveorder.domain.position_booking import HoldingKey
-from liveorder.domain.values import EXACT
+from liveorder.domain.values import EXACT, ZERO, Product
 from liveorder.domain.wording import plain
 
 
@@ -46,3 +46,21 @@ def transferable(
             return Transferable(key, held)
     holds = " and ".join(plain(held.quantity) for held in own.values())
     raise InvalidInput("quantity", f"{giver} holds {holds} {instrument_key}, not {plain(quantity)}", f"give at most {holds}")
+
+
+def product_transferred(
+    held: Mapping[Product | None, Decimal], quantity: Decimal, named: Product | None, giver: str
+) -> Product | None:
+    """Under which `quantity` (signed units) goes: the product that is named, else the only one.
+
+    `held`: what `giver` has under each, signed; under None what is of no known product. Raises `InvalidInput`.
+    """
+    by_name = sorted(held.items(), key=lambda item: item[0] or "")
+    has = ", ".join(f"{plain(units)} under {product or 'no known product'}" for product, units in by_name)
+    if named is None and len(held) > 1:
+        raise InvalidInput("product", f"{giver} holds {has}", "name the product that goes")
+    product = next(iter(held)) if named is None else named
+    units = held.get(product, ZERO)
+    if units * quantity <= 0 or quantity.copy_abs() > units.copy_abs():
+        raise InvalidInput("product", f"{giver} holds {has}, not {plain(quantity)} under {product}", "give at most what it holds")
+    return product

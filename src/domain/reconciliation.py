@@ -8,8 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.values import EXACT, ZERO, Side, total
+from liveorder.domain.values import EXACT, ZERO, Product, Side, total
 
 
 class DifferenceKind(StrEnum):
@@ -23,7 +24,9 @@ class DifferenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`key` is the instrument's key, or an order's id; `ours` and `theirs` are quantities or statuses, as text."""
+    """`key` is the instrument's key, with the product where only products differ, or an order's id; `ours` and `theirs` are
+    quantities or statuses, as text.
+    """
 
     kind: DifferenceKind
     key: str
@@ -54,6 +57,50 @@ def position_differences(ours: Mapping[str, Decimal], theirs: Mapping[str, Decim
         mine, other = ours.get(key, ZERO), theirs.get(key, ZERO)
         if mine != other:
             yield Difference(DifferenceKind.POSITION, key, f"{mine:f}", f"{other:f}")
+
+
+def product_differences(
+    ours: Mapping[Product | None, Decimal], theirs: Mapping[Product | None, Decimal]
+) -> Mapping[Product | None, Decimal]:
+    """Of one instrument, signed units by product: theirs less ours where they differ. Nothing of a broker that names no product.
+
+    What we hold of no known product (None) may be of any, as long as it explains all of the difference.
+    """
+    if None in theirs:
+        return {}
+    unknown = ours.get(None, ZERO)
+    products = sorted(product for product in {*ours, *theirs} if product is not None)
+    by_product = {product: EXACT.subtract(theirs.get(product, ZERO), ours.get(product, ZERO)) for product in products}
+    differs: dict[Product | None, Decimal] = {product: units for product, units in by_product.items() if units}
+    if all(units * unknown > 0 for units in differs.values()) and total(differs.values()) == unknown:
+        return {}
+    return differs | ({None: EXACT.minus(unknown)} if unknown else {})
+
+
+def product_lines(
+    key: str, ours: Mapping[Product | None, Decimal], by_product: Mapping[Product | None, Decimal]
+) -> Iterable[Difference]:
+    """What `product_differences` found of an instrument of which as much is held as we have."""
+    note = "as much of it is held in all, under other products; `liveorder adopt position --product` takes that over"
+    for product, units in by_product.items():
+        mine = ours.get(product, ZERO)
+        under = f"{key} {product or 'of no known product'}"
+        yield Difference(DifferenceKind.POSITION, under, f"{mine:f}", f"{EXACT.add(mine, units):f}", note)
+
+
+def product_adopted(
+    ours: Mapping[Product | None, Decimal], theirs: Mapping[Product | None, Decimal], quantity: Decimal
+) -> Product | None:
+    """Under which an adopted `quantity` (signed units) is held: the only product, or the only one of which so much differs; None
+    where the broker names no product, or nothing differs. Raises `InvalidInput` where a person has to say it.
+    """
+    differs = product_differences(ours, theirs)
+    products = [product for product in {*ours, *theirs} if product is not None]
+    fits = [product for product in products if differs.get(product) == quantity] if len(products) > 1 else products
+    if not differs or not products or len(fits) == 1:
+        return fits[0] if differs and fits else None
+    has = ", ".join(f"{product} {EXACT.add(ours.get(product, ZERO), units):f}" for product, units in differs.items() if product)
+    raise InvalidInput("product", f"the broker keeps products apart and holds {has}", "name the product that is adopted")
 
 
 def may_be_fills(theirs: Decimal, ours_before: Decimal, ours: Decimal, orders: Iterable[LiveOrder]) -> bool:

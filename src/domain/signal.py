@@ -123,6 +123,9 @@ class Signal(BaseModel):
     exchange: Text | None = None
     """Where the instrument is listed; needed where several exchanges have the symbol."""
     product: Product | None = None
+    """Indian margin products: intraday, carried derivative, delivery, delivery on margin. Other markets leave it unset. None: of
+    what closes the one that is held, else the account's usual one.
+    """
     asset_class: AssetClass | None = None
     """Needed where the symbol alone does not tell."""
     expiry: Day | None = None

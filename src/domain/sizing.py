@@ -181,7 +181,7 @@ def size(
         stop_price=stop_price,
         time_in_force=time_in_force,
         hours=_which_hours(signal, time_in_force, terms.can),
-        product=signal.product or terms.product,
+        product=amount.product or signal.product or terms.product,
         decision_price=price,
         decision_equity=equity if isinstance(equity, Decimal) else None,
         signal_at=signal_at,

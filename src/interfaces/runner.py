@@ -52,7 +52,7 @@ from liveorder.domain.order.events import CancelReason, Refused
 from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import PositionEffect, Side
+from liveorder.domain.values import PositionEffect, Product, Side
 
 T = TypeVar("T")
 Number = Decimal | int | str
@@ -333,13 +333,15 @@ class Runner:
         quantity: Number,
         price: Number | None = None,
         account_id: str | None = None,
+        product: Product | None = None,
         evidence: str,
         actor: str,
     ) -> PositionTransferred:
         """Move `quantity` (signed, units) of what `from_strategy` holds of the instrument, named by its key, to `to_strategy`.
 
-        At `price`, else at average cost, so that nothing is earned. Without `account_id`, on the default account. Raises
-        `InvalidInput` for what is not held, and `DecisionRefused` while open orders could still take it.
+        At `price`, else at average cost, so that nothing is earned. Without `account_id`, on the default account. `product`: which
+        of them goes, where it holds units under several. Raises `InvalidInput` for what is not held, and `DecisionRefused` while
+        open orders could still take it.
         """
         engine = self._engine
         transferring = engine.transfer.transfer(
@@ -351,6 +353,7 @@ class Runner:
             evidence,
             f"person:{actor}",
             _exact(price, "price"),
+            product=product,
         )
         return await engine.dispatcher.done(transferring)
 

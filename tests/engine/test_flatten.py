@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -14,6 +14,7 @@ import pytest
 
 from liveorder.application.emergency.kill import StopReport
 from liveorder.application.engine.engine import Engine
+from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.risk.book import SessionDay
 from liveorder.domain.errors import DecisionRefused, InsufficientBalanceError
 from liveorder.domain.order import LiveOrder
@@ -218,6 +219,12 @@ async def test_a_closing_order_whose_reports_are_lost_is_waited_for_before_the_r
 async def test_a_refusal_is_of_the_position_also_where_the_account_has_a_usual_product(tmp_path: Path) -> None:
     async with a_scene(tmp_path, account_terms={"default_product": Product.NRML}) as scene, trading(scene) as trader:
         await enters(trader, "A", 10)
+        venue = scene.witness._broker
+
+        async def of_no_product() -> Sequence[BrokerPosition]:
+            return [replace(held, product=None) for held in await venue.positions()]
+
+        scene.witness.answers["positions"] = of_no_product
         scene.witness.will_raise("submit", InsufficientBalanceError("no margin"))
         (refused,) = (await flattened(trader)).not_closed
         assert refused.startswith(f"{ACCOUNT}: position {AAPL}: ")

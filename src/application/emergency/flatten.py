@@ -28,7 +28,7 @@ from liveorder.application.risk.position_figures import PositionFigures
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.claim import recognition
-from liveorder.domain.closing import ClosingOrder, HeldPart, closing_of, crossings
+from liveorder.domain.closing import ClosingOrder, Crossing, HeldPart, closing_of, crossings
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
 from liveorder.domain.events import PERSON
 from liveorder.domain.instrument import Instrument
@@ -217,7 +217,7 @@ class Flatten:
         """Close what strategies hold against each other, unless an order may still change it."""
         account_id = gateway.account_id
         contracts = {held._replace(strategy_name=FLATTEN) for held in self._risk.holdings(account_id, key)}
-        against = [contract for contract in sorted(contracts) if crossings(self._own(account_id, contract))]
+        against = [contract for contract in sorted(contracts) if self._crossings(account_id, contract)]
         if not against:
             return
         kept = f"{account_id}: {key}: what strategies hold against each other is kept"
@@ -237,7 +237,6 @@ class Flatten:
         price, of_what = await self._price(gateway, instrument, orders)
 
         def decide() -> Sequence[PositionTransferred]:
-            own = self._own(gateway.account_id, contract)
             held = self._risk.holdings(gateway.account_id, contract.instrument)
             return [
                 PositionTransferred(
@@ -250,11 +249,21 @@ class Flatten:
                     effective_at=self._clock.now(),
                     evidence=f"kill --flatten: held against each other, crossed at {of_what}",
                     transfer_id=str(self._orders.recorder.new_id()),
+                    product=product,
                 )
-                for crossing in crossings(own)
+                for product, crossing in self._crossings(gateway.account_id, contract)
             ]
 
         await self._positions.record(gateway.account_id, contract.instrument, decide, Cause(actor, FLATTEN))
+
+    def _crossings(self, account_id: str, contract: HoldingKey) -> list[tuple[Product | None, Crossing]]:
+        """What strategies hold of the contract against each other, under the same product."""
+        own: defaultdict[Product | None, dict[str, Decimal]] = defaultdict(dict)
+        for key, parts in self._risk.units_by_product(account_id, contract.instrument).items():
+            if key._replace(strategy_name=contract.strategy_name) == contract:
+                for product, units in parts.items():
+                    own[product][key.strategy_name] = units
+        return [(product, crossing) for product, holders in own.items() for crossing in crossings(holders)]
 
     async def _price(self, gateway: Gateway, instrument: Instrument, orders: Sequence[LiveOrder]) -> tuple[Decimal | None, str]:
         """The average of the closing orders, else the last quote; None: at cost. And what it is, for people."""

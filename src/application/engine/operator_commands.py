@@ -24,12 +24,13 @@ from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.dispatcher import Dispatcher, Lane
 from liveorder.application.trading.adopt import ADOPTED
 from liveorder.application.trading.close_positions import ClosedPositions
-from liveorder.domain.errors import DecisionRefused, LeaseLost, LiveOrderError
+from liveorder.domain.errors import DecisionRefused, InvalidInput, LeaseLost, LiveOrderError
 from liveorder.domain.events import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import CancelReason
 from liveorder.domain.signal import Signal
 from liveorder.domain.trading_halt import covered_by
+from liveorder.domain.values import Product
 
 
 class CommandKind(StrEnum):
@@ -157,6 +158,7 @@ async def _adopt_position(engine: Engine, arguments: Arguments, actor: str) -> A
         actor,
         arguments.get(COMMAND_ID),
         arguments.get("strategy_name") or ADOPTED,
+        _product(arguments),
     )
 
 
@@ -171,6 +173,7 @@ async def _transfer(engine: Engine, arguments: Arguments, actor: str) -> Any:
         actor,
         _decimal(arguments.get("price")),
         arguments.get(COMMAND_ID),
+        _product(arguments),
     )
     return transferred.to_dict()
 
@@ -283,6 +286,15 @@ class OperatorCommands:
 
 def _person(actor: str) -> str:
     return actor.removeprefix(PERSON)
+
+
+def _product(arguments: Arguments) -> Product | None:
+    """Raises `InvalidInput`."""
+    if (name := arguments.get("product")) is None:
+        return None
+    if name not in set(Product):
+        raise InvalidInput("product", f"{name} is none", f"name one of {', '.join(Product)}")
+    return Product(name)
 
 
 def _decimal(text: str | None) -> Decimal | None:

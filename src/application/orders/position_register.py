@@ -21,7 +21,6 @@ from liveorder.domain.events import RecordedEvent
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position_adjustment import PositionChange, PositionEvent, position_stream
 from liveorder.domain.position_booking import HoldingKey, holding_key
-from liveorder.domain.values import Product
 
 E = TypeVar("E", bound=PositionEvent)
 
@@ -82,14 +81,6 @@ class PositionRegister:
             raise
         self._risk.absorb(committed.rows)
         self._risk.expect(self._expected, is_over=True)
-
-    async def product(self, held: HoldingKey) -> Product | None:
-        """Under which its strategy ordered what is held, so that it is closed under that; None: the account's usual one."""
-        for order_id in orders_of(await self._store.ledger(), held.account_id, held.instrument):
-            intent = (await self._orders.get(order_id)).intent
-            if held.strategy_name in intent.strategies and holding_key(intent)._replace(strategy_name=held.strategy_name) == held:
-                return intent.terms.product
-        return None
 
     async def instrument(self, held: HoldingKey) -> Instrument:
         """Of what is held, as the newest order or position event in it has it: the broker may not list it any more."""

@@ -8,7 +8,7 @@ account whose positions could not be fetched is not flat, and nothing is conclud
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -17,16 +17,25 @@ from liveorder.application.orders.apply_reports import LOOK_BACK, ApplyReports, 
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
+from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.book import RiskBook
-from liveorder.application.risk.position_figures import PositionFigures, held
+from liveorder.application.risk.position_figures import PositionFigures, held, held_by_product
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import BrokerError
-from liveorder.domain.reconciliation import Difference, DifferenceKind, ReconciliationReport, may_be_fills, position_differences
-from liveorder.domain.values import EXACT, ZERO
+from liveorder.domain.reconciliation import (
+    Difference,
+    DifferenceKind,
+    ReconciliationReport,
+    may_be_fills,
+    position_differences,
+    product_differences,
+    product_lines,
+)
+from liveorder.domain.values import EXACT, ZERO, Product
 
 LOOK_AGAIN_SECONDS = 1.0
 """Wait between two questions for positions that differ. The broker's executions include a fill well within it."""
@@ -38,6 +47,8 @@ class _Answers:
     """The broker's answers to one round of questions. `positions` is None if that question failed."""
 
     positions: Mapping[str, Decimal] | None
+    parts: Mapping[str, Mapping[Product | None, Decimal]]
+    """The same by product; under None what the broker names none of."""
     ours_before: Mapping[str, Decimal]
     """Ours by instrument, just before the question for positions."""
     asked_at: float
@@ -107,7 +118,7 @@ class Reconcile:
             answers = again if again.positions is not None else replace(answers, missing=again.missing)
         differences = [*self._order_differences(account_id)]
         if answers.positions is not None:
-            differences += self._compare_positions(account_id, answers.positions)
+            differences += self._compare_positions(account_id, answers.positions, answers.parts)
             if not answers.missing:
                 await self._settle_fees(gateway, answers.positions, answers.asked_at)
         report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), answers.missing)
@@ -122,7 +133,14 @@ class Reconcile:
         ours, asked_at = self._ours(gateway.account_id), self._clock.monotonic()
         positions = await self._positions(gateway)
         answered = {"executions": executions, "open orders": open_orders, "positions": positions is not None}
-        return _Answers(positions, ours, asked_at, tuple(name for name, is_answered in answered.items() if not is_answered))
+        quantities = None if positions is None else held(positions)
+        return _Answers(
+            quantities,
+            held_by_product(positions or ()),
+            ours,
+            asked_at,
+            tuple(name for name, is_answered in answered.items() if not is_answered),
+        )
 
     async def _ask_again(self, gateway: Gateway, theirs: Mapping[str, Decimal], differs: Collection[str]) -> _Answers:
         """As `_ask`. If the broker takes its time, what differs takes no new risk meanwhile."""
@@ -136,13 +154,12 @@ class Reconcile:
         finally:
             asking.cancel()
 
-    async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
+    async def _positions(self, gateway: Gateway) -> Sequence[BrokerPosition] | None:
         try:
-            positions = await self._heard.hear(gateway)
+            return await self._heard.hear(gateway)
         except BrokerError as error:
             self._sparing_log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
             return None
-        return held(positions)
 
     def _differs_by_fills(self, account_id: str, answers: _Answers) -> dict[str, Decimal]:
         """New differences that fills on their way can explain, by key: theirs less ours. Others stop new risk at once."""
@@ -166,14 +183,22 @@ class Reconcile:
         differences = position_differences(self._ours(account_id), theirs)
         return [each for each in differences if not self._is_fee(account_id, each.key, theirs)]
 
-    def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
+    def _compare_positions(
+        self, account_id: str, theirs: Mapping[str, Decimal], parts: Mapping[str, Mapping[Product | None, Decimal]]
+    ) -> list[Difference]:
         """The differences. Each one's symbol takes no new risk until it is gone."""
         found = [self._noted(account_id, each) for each in self._position_differences(account_id, theirs)]
-        for key in self._risk.unreconciled(account_id) - {difference.key for difference in found}:
-            self._risk.clear_unreconciled(account_id, key)
-        for difference in found:
-            self._risk.set_unreconciled(account_id, difference.key, theirs.get(difference.key, ZERO))
-        return found
+        keys, shown = {difference.key for difference in found}, [*found]
+        for key in sorted({*theirs, *self._ours(account_id), *self._risk.unreconciled(account_id)}):
+            ours = self._risk.account_by_product(account_id, key)
+            by_product = product_differences(ours, parts.get(key, {}))
+            if by_product or key in keys:
+                self._risk.set_unreconciled(account_id, key, theirs.get(key, ZERO), by_product)
+            elif key in self._risk.unreconciled(account_id):
+                self._risk.clear_unreconciled(account_id, key)
+            if key not in keys:
+                shown += product_lines(key, ours, by_product)
+        return shown
 
     def _is_fee(self, account_id: str, key: str, theirs: Mapping[str, Decimal]) -> bool:
         return self._fees.explain(account_id, key, theirs.get(key, ZERO))

@@ -20,7 +20,7 @@ from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position_figure import AT_ONCE_SECONDS, LastFill, PositionFigure, counts, seconds_until_it_shows
-from liveorder.domain.values import EXACT, ZERO
+from liveorder.domain.values import EXACT, ZERO, Product
 
 MOST_QUESTIONS = 3
 """So often does an exit have its broker asked: while fills of the instrument come all the time, no answer contains the last."""
@@ -34,6 +34,15 @@ def held(positions: Sequence[BrokerPosition]) -> dict[str, Decimal]:
     for each in positions:
         quantities[each.instrument.key] = EXACT.add(quantities.get(each.instrument.key, ZERO), each.quantity)
     return quantities
+
+
+def held_by_product(positions: Sequence[BrokerPosition]) -> dict[str, dict[Product | None, Decimal]]:
+    """Signed units by instrument key, then by product; under None what the broker names none of."""
+    parts: dict[str, dict[Product | None, Decimal]] = {}
+    for each in positions:
+        of_instrument = parts.setdefault(each.instrument.key, {})
+        of_instrument[each.product] = EXACT.add(of_instrument.get(each.product, ZERO), each.quantity)
+    return parts
 
 
 class PositionFigures:
@@ -63,6 +72,12 @@ class PositionFigures:
             return None
         return figure.of(key)
 
+    def latest_by_product(self, account_id: str, key: str) -> Mapping[Product | None, Decimal] | None:
+        """As `latest`, by product; under None what the broker names none of."""
+        if self.latest(account_id, key) is None:
+            return None
+        return self._figures[account_id].by_product.get(key, {})
+
     async def hear(self, gateway: Gateway) -> Sequence[BrokerPosition]:
         """Ask now, and keep the answer. Raises `BrokerError`."""
         account_id, asked_at = gateway.account_id, self._clock.monotonic()
@@ -71,7 +86,9 @@ class PositionFigures:
         positions = await gateway.ask(gateway.broker.positions())
         before = self._figures.get(account_id)
         if before is None or before.number < number:
-            self._figures[account_id] = PositionFigure(number, asked_at, self._clock.monotonic(), held(positions))
+            self._figures[account_id] = PositionFigure(
+                number, asked_at, self._clock.monotonic(), held(positions), held_by_product(positions)
+            )
         return positions
 
     async def confirm(self, gateway: Gateway, instrument: Instrument) -> None:

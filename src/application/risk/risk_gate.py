@@ -35,7 +35,7 @@ from liveorder.domain.risk import (
     is_short,
 )
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import EXACT, ZERO, PositionEffect, TimeInForce, TradingHours
+from liveorder.domain.values import ZERO, PositionEffect, TimeInForce, TradingHours
 
 
 class RiskGate:
@@ -69,10 +69,11 @@ class RiskGate:
         """
         view, limits = await self.look(gateway, intent, priced)
         if once is not None:
+            part = None if view.part is None else once.part_under(intent.terms.product, gateway.terms.default_product)
             heard = view.heard_difference
             if heard is not None and view.exposure.may_have_filled(heard, intent.terms.side):
                 heard = ZERO  # those that are to be cancelled may have filled: it is sized by that once they are over
-            view = view._replace(own=once.own, exposure=once.account, heard_difference=heard)
+            view = view._replace(own=once.own, exposure=once.account, part=part, heard_difference=heard)
         levels = self._levels(gateway, intent, view)
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits, RULES, levels)
 
@@ -166,6 +167,8 @@ class RiskGate:
             atomic_replace=can.atomic_replace,
             answer_lag_seconds=can.money_lag_seconds,
             judged=intent.order_id,
+            terms=intent.terms,
+            usual_product=gateway.terms.default_product,
         )
         last_trade = None if priced.last_trade is None else priced.last_trade.amount
         tables = gateway.terms.tables_of(intent.strategy_name, instrument)
@@ -173,8 +176,11 @@ class RiskGate:
         last_alike = self._risk.last_alike(intent) if has_window else None
         is_killed = self._halts.now.is_killed(gateway.account_id, by_that_alone=True)
         view = view._replace(last_trade=last_trade, last_alike=last_alike, is_killed=is_killed)
-        if _may_reduce(intent, view) and (units := self._positions.latest(gateway.account_id, instrument.key)) is not None:
-            view = view._replace(heard_difference=EXACT.subtract(units, view.exposure.quantity))
+        if (
+            _may_reduce(intent, view)
+            and (theirs := self._positions.latest_by_product(gateway.account_id, instrument.key)) is not None
+        ):
+            view = view.hearing(theirs, intent.terms.product)
         return view, limits
 
     def _levels(self, gateway: Gateway, intent: OrderRequested, view: RiskView) -> tuple[Level, ...]:

@@ -15,6 +15,8 @@ from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import Cause
+from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.position_figures import held_by_product
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
@@ -27,8 +29,9 @@ from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import Acknowledged, Filled, OrderRequested, ReviewResolved
 from liveorder.domain.order.reception import apply_report
 from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.reconciliation import product_adopted
 from liveorder.domain.resent_signal import claim_of
-from liveorder.domain.values import OrderType, Side
+from liveorder.domain.values import OrderType, Product, Side
 
 ADOPTED = "adopted"
 
@@ -41,8 +44,15 @@ def adopted_signal_id(broker_order_id: str) -> str:
 class Adopt:
     """Adopts orders and positions of known accounts."""
 
-    def __init__(self, terms: ExecutionConfig, orders: OrderRegister, gateways: Mapping[str, Gateway], track: ApplyReports) -> None:
-        self._terms, self._orders, self._gateways, self._track = terms, orders, gateways, track
+    def __init__(
+        self,
+        terms: ExecutionConfig,
+        orders: OrderRegister,
+        gateways: Mapping[str, Gateway],
+        track: ApplyReports,
+        risk: RiskBook,
+    ) -> None:
+        self._terms, self._orders, self._gateways, self._track, self._risk = terms, orders, gateways, track, risk
 
     async def adopt_order(
         self, account_id: str, broker_order_id: str, evidence: str, actor: str, strategy_name: str = ADOPTED
@@ -70,6 +80,7 @@ class Adopt:
             quantity=snapshot.quantity,
             limit_price=snapshot.limit_price,
             stop_price=snapshot.stop_price,
+            product=snapshot.product,
         )
         if snapshot.client_order_id is not None and self._orders.identity.keys.is_ours(snapshot.client_order_id, account_id):
             intent = intent.but(client_order_id=snapshot.client_order_id)
@@ -88,8 +99,12 @@ class Adopt:
         actor: str,
         name: str | None = None,
         strategy_name: str = ADOPTED,
+        product: Product | None = None,
     ) -> LiveOrder:
         """Book `quantity` (signed, units) at `price` as if the strategy's: an opening position, or the difference to the broker's.
+
+        `product`: under which the broker holds it, where it keeps a position for each. Without it, on an account that has a usual
+        one, the broker is asked. Raises `InvalidInput` where its answer leaves it open, and `BrokerError`.
 
         The same `name` again is the same adoption, and books nothing more; without one each call is another.
         """
@@ -101,10 +116,17 @@ class Adopt:
         price = price_given(price, instrument)
         side = Side.BUY if quantity > 0 else Side.SELL
         name = f"{ADOPTED}-position-{name or self._orders.recorder.new_id()}"
-        intent = self._intent(gateway, name, strategy_name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
+        if product is None and gateway.terms.default_product is not None:
+            product = await self._product(gateway, instrument.key, quantity)
+        terms = {"order_type": OrderType.MARKET, "quantity": abs(quantity), "product": product}
+        intent = self._intent(gateway, name, strategy_name, instrument, side, **terms)
         filled = Filled(execution_id=name, quantity=abs(quantity), price=price)
         events: list[Event] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
         return await self._record(intent, events, evidence, actor)
+
+    async def _product(self, gateway: Gateway, key: str, quantity: Decimal) -> Product | None:
+        theirs = held_by_product(await gateway.ask(gateway.broker.positions())).get(key, {})
+        return product_adopted(self._risk.account_by_product(gateway.account_id, key), theirs, quantity)
 
     def _as_it_stands(self, intent: OrderRequested, snapshot: OrderSnapshot) -> list[Event]:
         return [intent, *apply_report(requests.draft_of(intent), snapshot)]

@@ -72,6 +72,6 @@ def assemble(
         OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
         WaitingOrders(register, gateways, execute, submit, waits, cancel, dispatcher, on.clock, on.sparing_log),
         ClosePositions(orders.positions, gateways, risk.book, execute, on.clock),
-        Adopt(terms, register, gateways, track),
+        Adopt(terms, register, gateways, track, risk.book),
         Transfer(orders.positions, register, gateways, risk.book, on.clock),
     )

@@ -1,4 +1,5 @@
-"""Closing what is held, because a person says so: each strategy's holding by an order of its own that says CLOSE."""
+"""Closing what is held, because a person says so: each strategy's holding, under each product, by an order of its own
+that says CLOSE."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import PositionEffect
+from liveorder.domain.values import ZERO, PositionEffect, Product, total
 
 
 @dataclass(slots=True)
@@ -32,6 +33,14 @@ class _Held(NamedTuple):
     key: HoldingKey
     quantity: Decimal
     """Signed units."""
+    product: Product | None
+    """Under which they are held; None: of no known product."""
+
+    @property
+    def named(self) -> str:
+        """It, for the id of its signal."""
+        parts = self.key._asdict() | ({} if self.product is None else {"product": self.product})
+        return fingerprint(parts)[:16]
 
 
 class ClosePositions:
@@ -65,17 +74,18 @@ class ClosePositions:
             what = "nothing is held" if symbol is None else f"{symbol} is not held"
             raise InvalidInput("symbol", what + whose, "see `liveorder positions`")
         for each in held:
-            await self._close(each, f"{name}-{fingerprint(each.key._asdict())[:16]}", operator, closed)
+            await self._close(each, f"{name}-{each.named}", operator, closed)
         return closed
 
     def _held(self, accounts: Iterable[str]) -> Iterator[_Held]:
-        """What strategies hold; where positions are the account's, those of them that are on its side."""
+        """What strategies hold under each product; where positions are the account's, those of them that are on its side."""
         for account_id in accounts:
-            for instrument, account in self._risk.positions(account_id).items():
-                for key, own in self._risk.holdings(account_id, instrument).items():
-                    is_closed_by_it = self._risk.whose(key.strategy_name) is not None or own.quantity * account.quantity > 0
-                    if own.quantity and is_closed_by_it:
-                        yield _Held(key, own.quantity)
+            for instrument in self._risk.positions(account_id):
+                held = self._risk.units_by_product(account_id, instrument)
+                for key, product, own in [(key, *item) for key, parts in held.items() for item in parts.items()]:
+                    of_account = total(parts.get(product, ZERO) for parts in held.values())
+                    if self._risk.whose(key.strategy_name) is not None or own * of_account > 0:
+                        yield _Held(key, own, product)
 
     async def _close(self, held: _Held, signal_id: str, operator: str, closed: ClosedPositions) -> None:
         key, is_of_account = held.key, self._risk.whose(held.key.strategy_name) is None
@@ -88,7 +98,7 @@ class ClosePositions:
                 symbol=instrument.symbol,
                 position_effect=PositionEffect.CLOSE,
                 quantity=abs(held.quantity) if is_of_account else None,
-                product=await self._positions.product(key),
+                product=held.product,
                 timestamp=self._clock.now(),
             )
             closed.orders.append(await self._execute.execute(signal, operator=operator, instrument=instrument))

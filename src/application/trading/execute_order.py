@@ -82,7 +82,7 @@ from liveorder.domain.sizing import (
     size,
 )
 from liveorder.domain.trading_halt import stopped_by, waits_stopped_by
-from liveorder.domain.values import EXACT, PositionEffect, Side
+from liveorder.domain.values import PositionEffect, Side
 from liveorder.domain.waiting import AGELESS, is_spared_by_a_kill
 from liveorder.domain.wording import plain
 
@@ -148,6 +148,11 @@ class Decision(NamedTuple):
     """What its strategy had."""
     also: tuple[Event, ...] = ()
     """What is stored beside an approval."""
+
+    @property
+    def of_product(self) -> Standing:
+        """What its strategy had under the order's product."""
+        return self.standing.under(self.intent.terms.product, self.intent.terms.product)
 
 
 class Judgement(NamedTuple):
@@ -407,9 +412,10 @@ class ExecuteOrder:
         if not depends_on_holdings(signal, may_be_short=limits.allow_short_selling):
             return Standing(signal.strategy_name)
         standing = self._risk.standing(gateway.account_id, signal.strategy_name, instrument, order_id)
-        if not may_close(signal, standing) or (units := self._positions.latest(gateway.account_id, instrument.key)) is None:
+        if not may_close(signal, standing):
             return standing
-        return standing._replace(heard_difference=EXACT.subtract(units, standing.account.quantity))
+        theirs = self._positions.latest_by_product(gateway.account_id, instrument.key)
+        return standing if theirs is None else standing.hearing(theirs)
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now."""

@@ -14,8 +14,8 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.given_by_hand import amount_given, evidence_given, price_given, strategy_given
 from liveorder.domain.position_adjustment import PositionTransferred
-from liveorder.domain.position_transfer import Transferable, transferable
-from liveorder.domain.values import Side, total
+from liveorder.domain.position_transfer import Transferable, product_transferred, transferable
+from liveorder.domain.values import Product, Side, total
 
 
 class Transfer:
@@ -41,8 +41,11 @@ class Transfer:
         actor: str,
         price: Decimal | None = None,
         name: str | None = None,
+        product: Product | None = None,
     ) -> PositionTransferred:
         """`quantity` (signed, units; lots do not matter) of what `giver` holds becomes `taker`'s at `price`, else at average cost.
+
+        `product`: under which the units are held, where a position is kept for each and `giver` has several.
 
         The same `name` again is the same transfer, and books nothing more; without one each call is another. Raises `InvalidInput`
         for what is not held and for what no signal could say, `DecisionRefused` where an open order could still take it, and what
@@ -59,7 +62,8 @@ class Transfer:
         price = None if price is None else price_given(price, instrument)
 
         def decide() -> Sequence[PositionTransferred]:
-            position = self._given(account_id, instrument_key, giver, taker, quantity).position
+            holding, position = self._given(account_id, instrument_key, giver, taker, quantity)
+            held = self._risk.units_by_product(account_id, instrument_key)[holding]
             return [
                 PositionTransferred(
                     account_id=account_id,
@@ -71,6 +75,7 @@ class Transfer:
                     effective_at=self._clock.now(),
                     evidence=evidence,
                     transfer_id=transfer_id,
+                    product=product_transferred(held, quantity, product, giver),
                 )
             ]
 

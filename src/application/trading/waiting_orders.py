@@ -193,12 +193,12 @@ class WaitingOrders:
                     return order
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
-            ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, verdict)]
+            ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.of_product.own, made_way, intent, verdict)]
             try:
                 return await self._orders.record(held, [*ended, *events], cause, unless_halted=scopes, adds_risk=True)
             except TradingIsHalted as error:
                 refused = refused_by(RiskRefusal(KILL_SWITCH, str(error)))
-                ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.standing.own, made_way, intent, refused)]
+                ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.of_product.own, made_way, intent, refused)]
                 return await self._orders.record(held, [*ended, refused], cause)
 
     async def _made_way(self, wait: WaitBegan) -> list[LiveOrder]:

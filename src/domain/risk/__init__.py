@@ -14,7 +14,7 @@ from liveorder.domain.risk.assessment import (
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
 from liveorder.domain.risk.consequences import as_market_exit, end_unwanted, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.risk.covers import NO_COVER, Cover, Covers
-from liveorder.domain.risk.exposure import Exposure, OpenSide, Stake, closable, share_of
+from liveorder.domain.risk.exposure import Exposure, OpenSide, ProductPart, Stake, closable, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
 from liveorder.domain.risk.proposal import (
     BuyingPower,
@@ -45,6 +45,7 @@ __all__ = [
     "Level",
     "OpenExposure",
     "OpenSide",
+    "ProductPart",
     "Proposal",
     "RiskCase",
     "RiskRefusal",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import NamedTuple
 
-from liveorder.domain.values import ZERO, OrderType, Side
+from liveorder.domain.values import ZERO, OrderType, Product, Side
 
 _MONEY_STEP = Decimal("1E-8")
 _WIDE = Context(prec=200)
@@ -150,6 +151,48 @@ def closable(own: Stake, account: Exposure, difference: Decimal | None, side: Si
         of_broker = account.reducible_by(side, _WIDE.add(account.quantity, difference))
         left = max(_WIDE.subtract(left, lacking), min(left, of_broker), ZERO)
     return left if may_be_short or side is Side.BUY else min(left, account.reducible_by(side, account.quantity))
+
+
+class ProductPart(NamedTuple):
+    """What there is of an instrument under one product: brokers of Indian shares keep a position for each. In units; what its
+    account has is worth nothing here.
+    """
+
+    own: Stake = Stake()
+    """Of the strategy that orders."""
+    account: Exposure = Exposure()
+    difference: Decimal | None = ZERO
+    """The broker's quantity less the account's as we have it; None: not known."""
+    heard_difference: Decimal | None = None
+    """The same, as the broker said after our last fill; None: nothing of that kind was heard."""
+
+    def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
+        """See `closable`."""
+        difference = self.difference if self.heard_difference is None else self.heard_difference
+        return closable(self.own, self.account, difference, side, may_be_short=may_be_short)
+
+    def hearing(self, theirs: Mapping[Product | None, Decimal], product: Product | None, of_all: Decimal) -> ProductPart:
+        """With what the broker said that it holds, by product; where it names none, `of_all` that it differs by may be of this."""
+        heard = of_all if None in theirs else _WIDE.subtract(theirs.get(product, ZERO), self.account.quantity)
+        return self._replace(heard_difference=heard)
+
+    def without(self, side: Side, own_units: Decimal, units: Decimal) -> ProductPart:
+        """Without an open order, of which `own_units` are the strategy's."""
+        return self._replace(own=self.own.minus(side, own_units), account=self.account.minus(side, units, ZERO))
+
+    def plus(self, other: ProductPart) -> ProductPart:
+        """Both together."""
+        own = Stake(*map(_WIDE.add, self.own, other.own))
+        buys, sells = (
+            OpenSide(_WIDE.add(one.quantity, more.quantity))
+            for one, more in ((self.account.buys, other.account.buys), (self.account.sells, other.account.sells))
+        )
+        is_known = self.difference is not None and other.difference is not None
+        difference = _WIDE.add(self.difference or ZERO, other.difference or ZERO) if is_known else None
+        is_heard = self.heard_difference is not None or other.heard_difference is not None
+        heard = _WIDE.add(self.heard_difference or ZERO, other.heard_difference or ZERO) if is_heard else None
+        account = Exposure(_WIDE.add(self.account.quantity, other.account.quantity), ZERO, buys, sells)
+        return ProductPart(own, account, difference, heard)
 
 
 def share_of(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:

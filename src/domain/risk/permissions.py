@@ -102,7 +102,8 @@ def beyond_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """An order that says CLOSE takes nothing beyond zero, whatever short selling is allowed. Nor does one that was approved as it
     only reduces, when it is sent again. What surely reduces is not asked.
     """
-    terms, own = case.proposal.terms, case.view.own
+    terms, part = case.proposal.terms, case.view.part
+    own, under = (case.view.own, "") if part is None else (part.own, f" under {terms.product}")
     says_close = terms.position_effect is PositionEffect.CLOSE
     if not says_close and not (terms.reduces_only and case.proposal.is_new):
         return None
@@ -110,7 +111,7 @@ def beyond_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     left = case.view.closable_by(terms.side, may_be_short=limits.allow_short_selling)
     units = "an unknown number" if case.proposal.units is None else decimal_text(case.proposal.units)
     message = (
-        f"{'CLOSE' if says_close else 'it only reduces'}: {whose} has {decimal_text(own.quantity)} {symbol}, "
+        f"{'CLOSE' if says_close else 'it only reduces'}: {whose} has {decimal_text(own.quantity)} {symbol}{under}, "
         f"its open orders and its broker leave {decimal_text(left)} of it to close, and "
         f"this is for {units}; close less, or give no size to close what is left"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,9 +12,9 @@ from uuid import UUID
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
-from liveorder.domain.risk.exposure import Exposure, Stake, closable, with_trail, worst_price
+from liveorder.domain.risk.exposure import Exposure, ProductPart, Stake, closable, with_trail, worst_price
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import ZERO, Side
+from liveorder.domain.values import EXACT, ZERO, Product, Side, total
 
 
 class Proposal(NamedTuple):
@@ -106,8 +106,12 @@ class RiskView(NamedTuple):
     known, None: not known."""
     heard_difference: Decimal | None = None
     """The same, as the broker said after our last fill, where an exit asked; None: nothing of that kind was heard."""
+    differs_by_product: bool = False
+    """Whether the broker holds as much as we have, under other products, when they were compared last."""
     doubts: tuple[UUID, ...] = ()
     """Orders in this instrument of which a request may or may not have arrived."""
+    part: ProductPart | None = None
+    """Of an order that closes under a product: what there is under that; None: a position is kept over all products."""
     own_doubts: tuple[UUID, ...] = ()
     """Those of them that are the strategy's that orders."""
     last_alike: SentOrder | None = None
@@ -136,7 +140,13 @@ class RiskView(NamedTuple):
     @property
     def is_reconciled(self) -> bool:
         """Whether our position in this instrument is the broker's, as far as is known."""
-        return self.difference == 0
+        return self.difference == 0 and not self.differs_by_product
+
+    def hearing(self, theirs: Mapping[Product | None, Decimal], product: Product | None) -> RiskView:
+        """With what the broker said that it holds, after our last fill: by product, of which the order's is one."""
+        heard = EXACT.subtract(total(theirs.values()), self.exposure.quantity)
+        part = None if self.part is None else self.part.hearing(theirs, product, heard)
+        return self._replace(heard_difference=heard, part=part)
 
     @property
     def newest_difference(self) -> Decimal | None:
@@ -153,6 +163,8 @@ class RiskView(NamedTuple):
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """Units that a new order of `side` surely only takes off what its strategy holds: see `closable`."""
+        if self.part is not None:
+            return self.part.closable_by(side, may_be_short=may_be_short)
         return closable(self.own, self.exposure, self.newest_difference, side, may_be_short=may_be_short)
 
 

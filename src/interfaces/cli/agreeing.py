@@ -20,6 +20,9 @@ from liveorder.interfaces.cli.tables import print_table
 adopt = typer.Typer(no_args_is_help=True, help="Adopt an order or a position that is at the broker and not ours.")
 
 Account = Annotated[str, typer.Option("--account", help="Of which account.")]
+ProductName = Annotated[
+    str | None, typer.Option("--product", metavar="PRODUCT", help="Under which it is held, where the broker keeps products apart.")
+]
 Strategy = Annotated[str, typer.Option("--strategy", metavar="STRATEGY", help="Whose it becomes.")]
 
 DIFFERENCES: tuple[Column[Mapping[str, str]], ...] = (
@@ -88,6 +91,7 @@ def transfer(
     evidence: Evidence,
     price: Annotated[str | None, typer.Option("--price", metavar="NUMBER", help="Of one unit; default: its average cost.")] = None,
     account: Annotated[str | None, typer.Option("--account", help="Of which account; default: the default account.")] = None,
+    product: ProductName = None,
     config: Config = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -101,6 +105,7 @@ def transfer(
         "to": taker,
         "quantity": str(a_number("quantity", quantity)),
         "price": None if price is None else str(a_number("price", price)),
+        "product": product,
         "evidence": evidence,
     }
     result = ask(quiet_settings_for(config, store), CommandKind.TRANSFER, arguments, timeout)
@@ -140,6 +145,7 @@ def adopt_position(
     evidence: Evidence,
     exchange: Annotated[str | None, typer.Option("--exchange")] = None,
     strategy: Strategy = ADOPTED,
+    product: ProductName = None,
     config: Config = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -153,6 +159,7 @@ def adopt_position(
         "quantity": str(a_number("quantity", quantity)),
         "price": str(a_number("price", price)),
         "strategy_name": strategy,
+        "product": product,
         "evidence": evidence,
     }
     show_order(ask(quiet_settings_for(config, store), CommandKind.ADOPT_POSITION, arguments, timeout), as_json=as_json)

@@ -9,7 +9,7 @@ from typing import Any
 
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import OrderSnapshot
-from liveorder.domain.values import OrderType, Side, TimeInForce
+from liveorder.domain.values import OrderType, Product, Side, TimeInForce
 from liveorder.infrastructure.brokers.simulated.translation import error_of, snapshot_of
 from liveorder.infrastructure.brokers.simulated.transport import Transport
 from liveorder.infrastructure.brokers.simulated.wire import Message, plain
@@ -46,7 +46,13 @@ class VenueControl:
         await self._do("price", instrument=instrument_key, price=price)
 
     async def place(
-        self, account_id: str, instrument_key: str, side: Side, quantity: Decimal, limit_price: Decimal | None = None
+        self,
+        account_id: str,
+        instrument_key: str,
+        side: Side,
+        quantity: Decimal,
+        limit_price: Decimal | None = None,
+        product: Product | None = None,
     ) -> str:
         """Place an order that is not ours: GTC and without a client key. Returns the venue's order id."""
         order_type = OrderType.MARKET if limit_price is None else OrderType.LIMIT
@@ -59,6 +65,7 @@ class VenueControl:
             time_in_force=TimeInForce.GTC.value,
             quantity=quantity,
             limit_price=limit_price,
+            **({} if product is None else {"product": product.value}),
         )
         return str(answer["order"]["broker_order_id"])
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import ZERO, Side
+from liveorder.domain.values import ZERO, Product, Side
 from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
 from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
 from liveorder.testing.venue.orders import Trade, VenueOrder
@@ -37,15 +37,20 @@ class LedgerAccount:
     cash: dict[str, Decimal] = field(default_factory=dict)
     """Keyed by currency."""
     holdings: dict[str, VenueHolding] = field(default_factory=dict)
-    """Keyed by instrument key. Flat holdings stay, with quantity zero."""
+    """Keyed by instrument key, over all products. Flat holdings stay, with quantity zero."""
+    parts: dict[tuple[str, Product | None], VenueHolding] = field(default_factory=dict)
+    """By instrument key and product: each is a position of its own."""
 
     @classmethod
     def opened(cls, terms: VenueAccount) -> LedgerAccount:
         """The account before its first trade."""
         holdings = {key: VenueHolding(position.quantity, position.price) for key, position in terms.positions.items()}
-        return cls(terms, {terms.currency: terms.cash}, holdings)
+        account = cls(terms, {terms.currency: terms.cash}, holdings)
+        for key, position in terms.positions.items():
+            account.parts[key, None] = VenueHolding(position.quantity, position.price)
+        return account
 
-    def book(self, instrument: Instrument, side: Side, trade: Trade) -> None:
+    def book(self, instrument: Instrument, side: Side, trade: Trade, product: Product | None) -> None:
         quantity = side.signed(trade.quantity)
         self._pay(instrument.currency, instrument.value_of(quantity, trade.price))
         currency, coins = trade.commission_currency or instrument.currency, trade.in_kind
@@ -53,10 +58,11 @@ class LedgerAccount:
             coins += trade.commission
         else:
             self._pay(currency, trade.commission)
-        holding = self.holdings.setdefault(instrument.key, VenueHolding())
-        holding.book(quantity, trade.price)
-        if coins:
-            holding.book(-coins, trade.price)
+        whole = self.holdings.setdefault(instrument.key, VenueHolding())
+        for holding in (whole, self.parts.setdefault((instrument.key, product), VenueHolding())):
+            holding.book(quantity, trade.price)
+            if coins:
+                holding.book(-coins, trade.price)
 
     def _pay(self, currency: str, amount: Decimal) -> None:
         self.cash[currency] = self.cash.get(currency, ZERO) - amount
@@ -85,7 +91,7 @@ class VenueLedger:
 
     def book(self, order: VenueOrder, trade: Trade) -> None:
         instrument = self._catalogue.listed(order.placed.instrument).instrument
-        self.account(order.placed.account).book(instrument, order.placed.side, trade)
+        self.account(order.placed.account).book(instrument, order.placed.side, trade, order.placed.product)
 
     def rebuild(self, orders: Iterable[VenueOrder]) -> None:
         """Compute all accounts from the effective trades. This is how corrections and busts reach positions and cash."""
@@ -98,7 +104,8 @@ class VenueLedger:
         account = LedgerAccount.opened(self.account(account_id).terms)
         for order, trade in _in_their_order(orders):
             if order.placed.account == account_id and trade.at <= at:
-                account.book(self._catalogue.listed(order.placed.instrument).instrument, order.placed.side, trade)
+                instrument = self._catalogue.listed(order.placed.instrument).instrument
+                account.book(instrument, order.placed.side, trade, order.placed.product)
         return account
 
 

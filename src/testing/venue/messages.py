@@ -33,6 +33,7 @@ def snapshot(order: VenueOrder, instrument: Instrument, at: datetime) -> Message
         side=order.placed.side,
         order_type=order.placed.order_type,
         hours=order.placed.hours,
+        product=order.placed.product,
         cancel_pending=Due.CANCEL in order.due,
         replace_pending=Due.REPLACE in order.due,
         executions=[trade_report(order, trade) for trade in order.effective_trades()],

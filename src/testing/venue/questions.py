@@ -62,13 +62,15 @@ class VenueQuestions:
         return {"executions": [trade_report(order, trade) for order, trade in self._book.trades_since(account, since)]}
 
     def positions(self, account: str, now: datetime | None = None) -> Message:
-        """As they are, or, where the lag is to count, as they were `positions_lag_seconds` before `now`."""
-        holdings = self._held(account, now).holdings.items()
+        """One for each instrument and product, as they are, or, where the lag is to count, as they were `positions_lag_seconds`
+        before `now`.
+        """
+        parts = self._held(account, now).parts.items()
         return {
             "positions": [
                 {"instrument": self._catalogue.listed(key).instrument.to_dict()}
-                | plain(quantity=holding.quantity, average_price=holding.average_price)
-                for key, holding in holdings
+                | plain(quantity=holding.quantity, average_price=holding.average_price, product=product)
+                for (key, product), holding in parts
                 if holding.quantity
             ]
         }

@@ -13,7 +13,7 @@ from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.execution_report import BrokerStatus, Execution, OrderSnapshot
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import AssetClass, OrderType, Side
+from liveorder.domain.values import AssetClass, OrderType, Product, Side
 from liveorder.infrastructure.brokers.kite.charges import estimated_charges
 from tests.unit.kite.canned import MORNING, Answer, Canned, broker_on, success
 
@@ -123,6 +123,7 @@ async def test_orders_with_every_field_odd_are_read() -> None:
         exchange="MCX",
         side=Side.SELL,
         order_type=OrderType.STOP_LIMIT,
+        product=Product.NRML,
         native_status="trigger pending",
     )
 

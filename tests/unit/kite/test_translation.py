@@ -19,7 +19,7 @@ from liveorder.domain.execution_report import (
     OrderSnapshot,
     ReplaceIsPending,
 )
-from liveorder.domain.values import OrderType, Side
+from liveorder.domain.values import OrderType, Product, Side
 from liveorder.infrastructure.brokers.kite.translation import execution_of, is_open, news_of, snapshot_of
 from tests.unit.kite.canned import broker_on, success
 from tests.unit.kite.stage import KEY, order_row, trade_row
@@ -41,6 +41,7 @@ def test_a_row_tells_the_whole_order() -> None:
         exchange="NSE",
         side=Side.BUY,
         order_type=OrderType.LIMIT,
+        product=Product.CNC,
         executions=(execution_of(trade_row(), KEY),),
         native_status="COMPLETE",
     )

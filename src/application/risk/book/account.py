@@ -18,7 +18,7 @@ from liveorder.domain.position import Position
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, SentOrder, likeness, open_exposure
-from liveorder.domain.values import EXACT, ZERO, total
+from liveorder.domain.values import EXACT, ZERO, Product, total
 
 
 class Sums(NamedTuple):
@@ -79,6 +79,8 @@ class AccountBook:
         """By instrument."""
         self.differences: dict[str, Decimal | None] = {}
         """By instrument: the broker's quantity less ours when they were compared; None: the broker's is not known."""
+        self.product_differences: dict[str, Mapping[Product | None, Decimal]] = {}
+        """The same by product, of instruments that differ, where the broker keeps a position for each."""
 
     # --- orders ----------------------------------------------------------------------------------------------------------------
 
@@ -209,6 +211,18 @@ class AccountBook:
         if key not in self._holdings:
             return {}
         return {holding_of(self._account_id, row_key): held for row_key, held in self._holdings[key].parts().items()}
+
+    def units_by_product(self, key: str) -> Mapping[HoldingKey, Mapping[Product | None, Decimal]]:
+        """Signed units by strategy and contract, then by product; under None what is of no known product."""
+        if key not in self._holdings:
+            return {}
+        figures = self._holdings[key]
+        return {holding_of(self._account_id, row_key): figures.units_by_product(row_key) for row_key in figures.stored}
+
+    def difference_of(self, key: str, product: Product | None) -> Decimal | None:
+        if (by_product := self.product_differences.get(key)) is not None:
+            return by_product.get(product, ZERO)
+        return self.differences.get(key, ZERO)
 
     def positions(self) -> dict[str, Position]:
         found = ((key, holding.position) for key, holding in self._holdings.items())

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
@@ -23,14 +24,15 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.limit_tables import LimitTable
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, OrderRequested
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.position_effect import Standing
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
-from liveorder.domain.risk import OpenExposure, RiskView, SentOrder, Stake, likeness
-from liveorder.domain.values import ZERO
+from liveorder.domain.risk import OpenExposure, ProductPart, RiskView, SentOrder, Stake, likeness
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, Product
 
 
 class RiskBook:
@@ -138,17 +140,29 @@ class RiskBook:
 
     # --- reconciliation ----------------------------------------------------------------------------------------------------
 
-    def set_unreconciled(self, account_id: str, instrument_key: str, theirs: Decimal | None) -> None:
-        """Our position is not the broker's, which is `theirs` now; None: not known.
+    def set_unreconciled(
+        self,
+        account_id: str,
+        instrument_key: str,
+        theirs: Decimal | None,
+        by_product: Mapping[Product | None, Decimal] | None = None,
+    ) -> None:
+        """Our position is not the broker's, which is `theirs` now; None: not known. `by_product`: the broker's less ours, where it
+        keeps a position for each product.
 
         Where it is known, what surely reduces both positions may still go out.
         """
         account = self._account(account_id)
+        account.product_differences.pop(instrument_key, None)
+        if by_product:
+            account.product_differences[instrument_key] = by_product
         account.differences[instrument_key] = None if theirs is None else theirs - account.quantity(instrument_key)
 
     def clear_unreconciled(self, account_id: str, instrument_key: str) -> None:
         """Our position is the broker's again."""
-        self._account(account_id).differences.pop(instrument_key, None)
+        account = self._account(account_id)
+        account.differences.pop(instrument_key, None)
+        account.product_differences.pop(instrument_key, None)
 
     def unreconciled(self, account_id: str) -> frozenset[str]:
         """Keys of the instruments in which our position is not the broker's."""
@@ -174,10 +188,13 @@ class RiskBook:
         price: Price | None = None,
         price_problem: str = "",
         answer_lag_seconds: float = 0.0,
+        terms: OrderTerms | None = None,
+        usual_product: Product | None = None,
     ) -> RiskView:
         """The account now, for a strategy's order in `instrument`. The order `judged` does not count, nor do later ones that wait.
 
         `price`: the newest one of a unit, marked first. `answer_lag_seconds`: the broker's figures of money can be so old.
+        `terms`: what it is asked for, where it may close under a product; what is of no known product counts for `usual_product`.
         """
         if price is not None:
             self.mark(instrument.key, price)
@@ -199,6 +216,8 @@ class RiskBook:
             exposure=without(holding, uncounted),
             own=self._own(holding, strategy_name, uncounted),
             difference=account.differences.get(holding.key, ZERO),
+            differs_by_product=holding.key in account.product_differences,
+            part=self._part(account_id, strategy_name, instrument, judged, terms, usual_product),
             doubts=tuple(order_id for order_id in holding.doubts if order_id != judged),
             own_doubts=self._own_doubts(holding, strategy_name),
             trades_today=day.trades + len(account.unattempted) - sum(each.order_id in account.unattempted for each in uncounted),
@@ -231,6 +250,22 @@ class RiskBook:
                 stake = stake.minus(each.side, each.quantity if whose is None else each.units_of(whose))
         return stake
 
+    def _part(
+        self,
+        account_id: str,
+        strategy_name: str,
+        instrument: Instrument,
+        judged: UUID | None,
+        terms: OrderTerms | None,
+        usual: Product | None,
+    ) -> ProductPart | None:
+        """What there is under the product that an order closes; None of one that says no CLOSE, or no product, and of what a kill
+        closes: that goes by what the broker holds under each.
+        """
+        if terms is None or terms.product is None or terms.position_effect is not PositionEffect.CLOSE or strategy_name == FLATTEN:
+            return None
+        return self.standing(account_id, strategy_name, instrument, judged).part_under(terms.product, usual)
+
     def _own_doubts(self, holding: InstrumentFigures, strategy_name: str) -> tuple[UUID, ...]:
         if not holding.doubts or (whose := self.whose(strategy_name)) is None:
             return tuple(holding.doubts)
@@ -253,7 +288,10 @@ class RiskBook:
         later = tuple(each for each in uncounted if orders.pop(each.order_id, None) is not None and each.order_id != judged)
         own, difference = self._own(holding, strategy_name, uncounted), account.differences.get(holding.key, ZERO)
         others = tuple(each for each in orders.values() if each.may_trade)
-        return Standing(whose or f"account {account_id}", own, without(holding, uncounted), difference, others, later=later)
+        difference_of = partial(account.difference_of, holding.key)
+        parts = holding.parts_under(None if whose is None else [whose], difference_of, {each.order_id for each in uncounted})
+        exposure = without(holding, uncounted)
+        return Standing(whose or f"account {account_id}", own, exposure, difference, others, later=later, parts=parts)
 
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""
@@ -274,6 +312,18 @@ class RiskBook:
     def holdings(self, account_id: str, instrument_key: str) -> Mapping[HoldingKey, Position]:
         """The positions that `position` is the sum of, by strategy and contract; flat ones with their results too."""
         return self._account(account_id).holdings(instrument_key)
+
+    def units_by_product(self, account_id: str, instrument_key: str) -> Mapping[HoldingKey, Mapping[Product | None, Decimal]]:
+        """Signed units by strategy and contract, then by product; under None what is of no known product."""
+        return self._account(account_id).units_by_product(instrument_key)
+
+    def account_by_product(self, account_id: str, instrument_key: str) -> Mapping[Product | None, Decimal]:
+        """The same of all strategies together."""
+        ours: dict[Product | None, Decimal] = {}
+        for parts in self.units_by_product(account_id, instrument_key).values():
+            for product, units in parts.items():
+                ours[product] = EXACT.add(ours.get(product, ZERO), units)
+        return ours
 
     def open_orders(self, account_id: str) -> tuple[OpenExposure, ...]:
         """What every open, in-doubt and reserved order of the account could still do."""

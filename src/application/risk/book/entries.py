@@ -129,6 +129,8 @@ def _entry(
         values["chain"] = json.dumps(sorted(chain))
     if execution.at is not None:
         values["at"] = execution.at.isoformat()
+    if intent.terms.product is not None:
+        values["product"] = intent.terms.product.value
     if is_known:
         values["is_known"] = "1"
     place = min((places[name] for name in chain if name in places), default=0)
@@ -169,6 +171,8 @@ def _changed(change: PositionChange, session_date: date, told_at: datetime, plac
         "told_at": told_at.isoformat(),
     }
     key, at = _key(change, change.strategy_name), {"at": change.effective_at.isoformat()}
+    if change.product is not None:
+        at["product"] = change.product.value
     if not change.fee:
         yield LedgerEntry(change.account_id, FILL, key, booked | at, place)
         return

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
+from liveorder.application.risk.book.kept_fills import products_of
 from liveorder.domain.position import Position, shown
 from liveorder.domain.position_booking import summed
 from liveorder.domain.quotes import Price
-from liveorder.domain.risk import Cover, Covers, Exposure, OpenExposure, Stake
-from liveorder.domain.values import EXACT, ZERO, Side, total
+from liveorder.domain.risk import Cover, Covers, Exposure, OpenExposure, ProductPart, Stake
+from liveorder.domain.values import EXACT, ZERO, Product, Side, total
 
 _COST_DECIMALS = 8
 _NO_STAKE = Stake()
@@ -25,6 +27,10 @@ class InstrumentFigures:
     currency: str
     stored: dict[str, str | Position] = field(default_factory=dict)
     """The positions that it is the sum of, by the keys of their rows; as texts until they are needed."""
+    products: dict[str, dict[Product, Decimal]] = field(default_factory=dict)
+    """Signed units by product, of the rows that have some."""
+    under_products: dict[UUID, None] = field(default_factory=dict)
+    """Open orders that name a product."""
     rows: dict[str, dict[str, None]] = field(default_factory=dict)
     """The keys of each strategy's rows."""
     open_of: dict[str, Stake] = field(default_factory=dict)
@@ -48,6 +54,10 @@ class InstrumentFigures:
         """The row of one of its positions is this now."""
         self.stored[row_key], self._sum = state, None
         self.rows.setdefault(strategy_name, {})[row_key] = None
+        if products := products_of(state):
+            self.products[row_key] = products
+        else:
+            self.products.pop(row_key, None)
 
     @property
     def position(self) -> Position | None:
@@ -78,10 +88,36 @@ class InstrumentFigures:
     def stake_of(self, strategy_name: str) -> Stake:
         """What is about to leave it is not there any more, and what is about to come is not there yet."""
         held = total(self._part(key).quantity for key in self.rows.get(strategy_name, ()))
-        if self.leaving and held * (change := self.leaving.get(strategy_name, ZERO)) < 0:
-            left = EXACT.add(held, change)
-            held = left if left * held > 0 else ZERO
+        if self.leaving:
+            held = _once_left(held, self.leaving.get(strategy_name, ZERO))
         return self.open_of.get(strategy_name, _NO_STAKE)._replace(quantity=held)
+
+    def units_by_product(self, row_key: str) -> dict[Product | None, Decimal]:
+        """Signed units of the position in this row; under None what is of no known product."""
+        known = self.products.get(row_key, {})
+        unknown = EXACT.subtract(self._part(row_key).quantity, total(known.values()))
+        return known | ({None: unknown} if unknown else {})
+
+    def parts_under(
+        self, strategies: Collection[str] | None, difference_of: Callable[[Product | None], Decimal | None], uncounted: set[UUID]
+    ) -> dict[Product | None, ProductPart]:
+        """What these strategies (None: all) have under each product, without `uncounted` orders; empty where none is known."""
+        if not self.products and not self.under_products:
+            return {}
+        orders = {each.order_id: each for known in self.orders.values() for each in known.values()}
+        parts: defaultdict[Product | None, ProductPart] = defaultdict(ProductPart)
+        for name, rows in self.rows.items():
+            is_own, leaving = strategies is None or name in strategies, self.leaving.get(name, ZERO)
+            for product, units in (item for key in rows for item in self.units_by_product(key).items()):
+                own = _once_left(units, leaving) if is_own else ZERO
+                parts[product] = parts[product].plus(ProductPart(Stake(own), Exposure(units)))
+        for order in orders.values():
+            if order.order_id not in uncounted:
+                own = order.quantity if strategies is None else total(units for name, units in order.parts if name in strategies)
+                stake = Stake().plus(order.side, own)
+                part = ProductPart(stake, Exposure().plus(order.side, order.quantity, ZERO))
+                parts[_product_of(order)] = parts[_product_of(order)].plus(part)
+        return {product: part._replace(difference=difference_of(product)) for product, part in parts.items()}
 
     def change(self, strategy_name: str, units: Decimal) -> None:
         """So many signed units are about to come or go; the reverse takes it back."""
@@ -98,6 +134,8 @@ class InstrumentFigures:
             self.covers.open(order.order_id, order.quantity, order.value)
         if order.is_in_doubt:
             self.doubts[order.order_id] = None
+        if _product_of(order) is not None:
+            self.under_products[order.order_id] = None
 
     def close(self, order: OpenExposure) -> None:
         self.exposure = self.exposure.minus(order.side, order.quantity, order.value)
@@ -106,6 +144,7 @@ class InstrumentFigures:
             self.open_of[name] = self.open_of[name].minus(order.side, units)
             self.orders[name].pop(order.order_id, None)
         self.doubts.pop(order.order_id, None)
+        self.under_products.pop(order.order_id, None)
 
     def share_out(self) -> Mapping[UUID, Cover]:
         """What of the open buys only takes off what is short, where that changed."""
@@ -120,6 +159,18 @@ class InstrumentFigures:
         if position is not None:
             open_now = self.exposure
             self.exposure = Exposure(position.quantity, value_of(position, price), open_now.buys, open_now.sells)
+
+
+def _once_left(held: Decimal, change: Decimal) -> Decimal:
+    """Signed units once so many have left; those that are to come are not there yet."""
+    if held * change >= 0:
+        return held
+    left = EXACT.add(held, change)
+    return left if left * held > 0 else ZERO
+
+
+def _product_of(order: OpenExposure) -> Product | None:
+    return None if order.terms is None else order.terms.product
 
 
 def value_of(position: Position, price: Price | None) -> Decimal:

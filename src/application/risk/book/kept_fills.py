@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -16,9 +16,10 @@ from uuid import UUID
 
 from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk.book.rows import FILLS, holding_of, page_of
+from liveorder.domain.order.events import decimal_text
 from liveorder.domain.position import Position
 from liveorder.domain.position_booking import BookedFill, Holding
-from liveorder.domain.values import Money
+from liveorder.domain.values import EXACT, ZERO, Money, Product
 
 _LATE = '"is_late": true}'
 
@@ -122,6 +123,8 @@ class KeptHolding:
     """Number of the first page that is to be booked anew."""
     touched: frozenset[int] | None = frozenset()
     """Slots of the pages that changed since it was stored; None: see which."""
+    products: Mapping[str, Decimal] = field(default_factory=dict)
+    """Signed units by the product of the orders that made them; what is missing to what is held is of none that is known."""
 
     # --- changing --------------------------------------------------------------------------------------------------------------
 
@@ -142,7 +145,13 @@ class KeptHolding:
         if self.stale_from is None and fill.counts:
             now, _ = now.book(fill)
         touched = None if self.touched is None else self.touched | {slot}
-        return KeptHolding(now, pages, max(self.as_of, kept.place), self.is_late, self.stale_from, touched)
+        return KeptHolding(now, pages, max(self.as_of, kept.place), self.is_late, self.stale_from, touched, self.products)
+
+    def with_units(self, product: str, units: Decimal) -> KeptHolding:
+        """So many signed units more under the product. A sum: the order in which fills come and go does not matter."""
+        left = EXACT.add(self.products.get(product, ZERO), units)
+        others = {name: held for name, held in self.products.items() if name != product}
+        return replace(self, products=others | ({product: left} if left else {}))
 
     def _with_page(self, first: KeptFill, keeping: Keeping) -> dict[int, Page]:
         pages = dict(self.pages)
@@ -217,7 +226,9 @@ class KeptHolding:
     def to_json(self) -> str:
         """What is held, without the pages: everything that `Position.to_json` writes, and more."""
         more = {"opened": self.now.opened, "last": self.now.last, "as_of": self.as_of}
-        return json.dumps(self.now.position.to_fields() | more | ({"is_late": True} if self.is_late else {}))
+        products = {name: decimal_text(units) for name, units in sorted(self.products.items())}
+        of_products = {"products": products} if products else {}
+        return json.dumps(self.now.position.to_fields() | more | of_products | ({"is_late": True} if self.is_late else {}))
 
     @classmethod
     def from_json(cls, text: str, pages: Mapping[int, str]) -> KeptHolding:
@@ -226,11 +237,12 @@ class KeptHolding:
         now = Holding(Position.from_fields(fields), fields["opened"], fields["last"])
         read = {slot: Page.from_json(page) for slot, page in pages.items() if page}
         in_order = dict(sorted(read.items(), key=lambda item: item[1].number))
-        return cls(now, in_order, fields["as_of"], fields.get("is_late", False))
+        products = {name: Decimal(units) for name, units in fields.get("products", {}).items()}
+        return cls(now, in_order, fields["as_of"], fields.get("is_late", False), products=products)
 
     def stored(self) -> KeptHolding:
         """Once its pages are."""
-        return KeptHolding(self.now, self.pages, self.as_of, self.is_late) if self.touched != frozenset() else self
+        return replace(self, stale_from=None, touched=frozenset()) if self.touched != frozenset() else self
 
     def changed_pages(self, before: KeptHolding | None) -> Iterator[tuple[int, str]]:
         """By slot, those that are to be stored where `before` is."""
@@ -249,6 +261,13 @@ def _json(value: object) -> str:
 def is_late(state: str) -> bool:
     """Of a row, without reading it."""
     return state.endswith(_LATE)
+
+
+def products_of(state: str) -> dict[Product, Decimal]:
+    """Of a row: signed units by product."""
+    if '"products"' not in state:
+        return {}
+    return {Product(name): Decimal(units) for name, units in json.loads(state)["products"].items()}
 
 
 def _is_old(page: Page, now: str, days: int) -> bool:

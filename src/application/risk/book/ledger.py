@@ -196,6 +196,7 @@ class AccountLedger:
         else:
             lot, _ = held.opening_lot.book(kept.fill)
             draft[place] = held.on_the_opening_lot(lot, self._keeping, kept)
+        self._count_product(draft, place, entry, kept.fill.quantity)
 
     def _take_back(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         place, held, kept = *self._begun(draft, entry), _kept_fill(entry)
@@ -203,6 +204,12 @@ class AccountLedger:
             draft[place] = held.replaced(found[0], found[0].gone(), entry.place)
         else:
             draft[place] = held.on_the_opening_lot(held.opening_lot.without(kept.fill), self._keeping, kept)
+        self._count_product(draft, place, entry, kept.fill.quantity.copy_negate())
+
+    def _count_product(self, draft: dict[_Place, _Figure], place: _Place, entry: LedgerEntry, units: Decimal) -> None:
+        held = draft[place]
+        if "product" in entry.values and isinstance(held, KeptHolding):
+            draft[place] = held.with_units(entry.values["product"], units)
 
     def _rebook(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         place, values = (entry.account_id, entry.key), entry.values

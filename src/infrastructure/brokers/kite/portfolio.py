@@ -16,7 +16,7 @@ from typing import Any
 from liveorder.domain.values import ZERO, Product, total
 from liveorder.infrastructure.brokers.kite.dump import COUNTED_IN_LOTS
 from liveorder.infrastructure.brokers.kite.fields import Row, number, price, quantity, text
-from liveorder.infrastructure.brokers.kite.translation import rows_of
+from liveorder.infrastructure.brokers.kite.translation import product_of, rows_of
 
 _DELIVERED = (Product.CNC, Product.MTF)
 
@@ -58,7 +58,7 @@ def held(parts: Iterable[Held]) -> list[Held]:
 
 def _from_positions(rows: Iterable[Row]) -> Iterator[Held]:
     for row in rows:
-        product = _product(text(row, "product").upper())
+        product = product_of(text(row, "product"))
         carried = quantity(row, "overnight_quantity") if product in _DELIVERED else ZERO
         yield Held(*_listed(row), product, quantity(row, "quantity") - carried, price(row, "average_price"))
 
@@ -69,10 +69,6 @@ def _from_holdings(rows: Iterable[Row]) -> Iterator[Held]:
         on_margin = row.get("mtf")
         if isinstance(on_margin, dict):
             yield Held(*_listed(row), Product.MTF, _carried_on_margin(on_margin), price(on_margin, "average_price"))
-
-
-def _product(name: str) -> Product | None:
-    return Product(name) if name in set(Product) else None
 
 
 def _carried(row: Row) -> Decimal:

@@ -17,7 +17,7 @@ from liveorder.domain.execution_report import (
     OrderSnapshot,
     ReplaceIsPending,
 )
-from liveorder.domain.values import OrderType, Side
+from liveorder.domain.values import OrderType, Product, Side
 from liveorder.infrastructure.brokers.kite.fields import Row, identifier, key_of, moment, number, price, quantity, text
 
 ORDER_TYPES: Mapping[OrderType, str] = {
@@ -88,12 +88,18 @@ def snapshot_of(row: Row, trades: Iterable[Row] = ()) -> OrderSnapshot:
         exchange=text(row, "exchange") or None,
         side=_side_of(row),
         order_type=_OUR_ORDER_TYPES.get(text(row, "order_type")),
+        product=product_of(text(row, "product")),
         executions=tuple(executions_of(trades, row)),
         cancel_pending=native == _CANCELLING,
         replace_pending=native in _REPLACING,
         reason=text(row, "status_message"),
         native_status=text(row, "status"),
     )
+
+
+def product_of(name: str) -> Product | None:
+    """None for one that this package does not know."""
+    return Product(name.upper()) if name.upper() in set(Product) else None
 
 
 def executions_of(trades: Iterable[Row], order: Row) -> list[Execution]:

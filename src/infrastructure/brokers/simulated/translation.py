@@ -42,7 +42,7 @@ from liveorder.domain.execution_report import (
     ReplaceRejected,
 )
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Side, TradingHours, TradingMode
+from liveorder.domain.values import OrderType, Product, Side, TradingHours, TradingMode
 from liveorder.infrastructure.brokers.simulated.wire import Message
 
 T = TypeVar("T")
@@ -96,6 +96,7 @@ def snapshot_of(message: Message) -> OrderSnapshot:
         side=Side(message["side"]),
         order_type=OrderType(message["order_type"]),
         hours=TradingHours(message["hours"]) if "hours" in message else None,
+        product=_product(message),
         executions=tuple(_counted(each) for each in message["executions"]),
         cancel_pending=message["cancel_pending"],
         replace_pending=message["replace_pending"],
@@ -138,7 +139,11 @@ def account_of(message: Message) -> BrokerAccount:
 
 def position_of(message: Message) -> BrokerPosition:
     instrument = Instrument.from_dict(message["instrument"])
-    return BrokerPosition(instrument, Decimal(message["quantity"]), _number(message, "average_price"))
+    return BrokerPosition(instrument, Decimal(message["quantity"]), _number(message, "average_price"), _product(message))
+
+
+def _product(message: Message) -> Product | None:
+    return Product(message["product"]) if "product" in message else None
 
 
 def _address(message: Message) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""Under which product a signal closes: some brokers keep a position for each product, so that an order under another one than what
+is held would open a position beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from liveorder.domain.risk import ProductPart, RiskRefusal, Stake
+from liveorder.domain.values import EXACT, ZERO, Product, Side
+from liveorder.domain.wording import plain
+
+
+def product_to_close(
+    named: Product | None,
+    side: Side | None,
+    parts: Mapping[Product | None, ProductPart],
+    usual: Product | None,
+    who: str,
+    symbol: str,
+) -> Product | RiskRefusal | None:
+    """The product that is named, else the only one that is held; `side`: only what an order of this side would close.
+
+    Where nothing is held, the one that open orders could bring, else the `usual` one. What is held under no known product counts
+    for the usual one, or for whichever is named where there is none.
+    """
+    held = _held(parts, usual)
+    if named is not None:
+        is_there = named in held or None in held or (named in parts and parts[named].own != Stake())
+        if is_there or not held:
+            return named
+        message = f"{who} holds no {symbol} under {named}; it holds {_listed(held)}: name that, or leave `product` out"
+        return RiskRefusal("nothing_to_close", message, "0", "more than 0")
+    closed = [product for product, units in held.items() if side is None or (units > 0) is (side is Side.SELL)]
+    if len(closed) > 1:
+        message = f"{who} holds {symbol} under several products, {_listed(held)}, each a position of its own; name `product`"
+        return RiskRefusal("several_products", message, str(len(closed)), "1")
+    may_come = [product for product, part in parts.items() if part.own.buys or part.own.sells]
+    found = closed or [*held] or may_come
+    return (found[0] or usual) if len(found) == 1 else usual
+
+
+def product_to_lead(
+    named: Product | None, parts: Mapping[Product | None, ProductPart], usual: Product | None, who: str, symbol: str
+) -> Product | RiskRefusal | None:
+    """Of a target: the product that is named, else the only one that is held or on order, else the `usual` one."""
+    if named is not None:
+        return named
+    return product_to_close(None, None, parts, usual, who, symbol)
+
+
+def _held(parts: Mapping[Product | None, ProductPart], usual: Product | None) -> dict[Product | None, Decimal]:
+    """Signed units by product, where there are any; what is of no known product is of the usual one."""
+    held: dict[Product | None, Decimal] = {}
+    for product, part in sorted(parts.items(), key=lambda item: item[0] or ""):
+        name = product or usual
+        held[name] = EXACT.add(held.get(name, ZERO), part.own.quantity)
+    return {product: units for product, units in held.items() if units}
+
+
+def _listed(held: Mapping[Product | None, Decimal]) -> str:
+    return ", ".join(f"{plain(units)} under {product or 'no known product'}" for product, units in held.items())
