@@ -26,7 +26,7 @@ from tests.memory import memory
 from tests.simulation.coverage import Cell
 from tests.simulation.environment import ACCOUNT, NAMESPACE, Environment, Violation
 from tests.simulation.generator import CHAOS_SECONDS
-from tests.simulation.promises import check_at_rest, check_log
+from tests.simulation.promises import check_at_rest, check_log, waits_for_its_first_leg
 from tests.simulation.scenario import ClockJumped, Scenario
 from tests.simulation.simulated_processes import ProcessLoop
 from tests.simulation.steps import carry_out, command
@@ -212,8 +212,10 @@ async def _what_is_left(environment: Environment, may_doubt: bool) -> str:
     if _is_more_to_come(environment):
         return "something at the venue, or on the way there or back, is postponed"
     stored = (order for order in environment.auditor.orders.values() if not order.is_finished)
-    left = (_left_open(order, may_doubt) for order in (*service.engine.orders.unfinished(), *stored))
-    return next(filter(None, left), "")
+    for order in (*service.engine.orders.unfinished(), *stored):
+        if left := _left_open(order, may_doubt, may_doubt or waits_for_its_first_leg(order, environment)):
+            return left
+    return ""
 
 
 def _is_more_to_come(environment: Environment) -> bool:
@@ -228,12 +230,12 @@ def _is_more_to_come(environment: Environment) -> bool:
     return is_due or max(postponed, default=now) > now + timedelta(seconds=venue.latency_seconds)
 
 
-def _left_open(order: LiveOrder, may_doubt: bool) -> str:
+def _left_open(order: LiveOrder, may_doubt: bool, may_wait: bool) -> str:
     """All of its requests must be in doubt, where one may be: a person is asked about an order once. Until then an exit waits for
-    the entry that is in doubt.
+    the entry that is in doubt; and the second leg of a reversal for its first.
     """
     name = order.intent.signal_id
-    if order.status.value == "PENDING" and not (may_doubt and order.is_waiting):
+    if order.status.value == "PENDING" and not (may_wait and order.is_waiting):
         return f"{name} is neither sent nor refused"
     if order.requests and not (may_doubt and all(request.is_in_doubt for request in order.requests.values())):
         return f"{name} has requests open: {', '.join(f'{key} {request.unknown_why}' for key, request in order.requests.items())}"

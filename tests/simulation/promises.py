@@ -91,10 +91,18 @@ def _at_the_venue(environment: Environment, may_doubt: bool) -> Iterator[Violati
         if len(found) > 1:
             yield Violation("sent twice", f"{len(found)} orders for {key}: {[each['broker_order_id'] for each in found]}")
     for order in environment.auditor.orders.values():
-        yield from _compared(order, by_key.get(order.client_order_id, []), may_doubt)
+        may_wait = may_doubt or waits_for_its_first_leg(order, environment)
+        yield from _compared(order, by_key.get(order.client_order_id, []), may_doubt, may_wait)
 
 
-def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool) -> Iterator[Violation]:
+def waits_for_its_first_leg(order: LiveOrder, environment: Environment) -> bool:
+    """Whether it opens the other side of what its first leg closes, which may rest until the market comes there."""
+    if order.wait is None or not order.is_waiting or order.wait.reason is not WaitReason.LEG:
+        return False
+    return not environment.auditor.orders[order.wait.orders[0]].status.is_closed
+
+
+def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool, may_wait: bool) -> Iterator[Violation]:
     name, filled = order.intent.signal_id, sum((Decimal(each["filled_quantity"]) for each in theirs), Decimal(0))
     is_live = any(each["state"] in LIVE for each in theirs)
     if order.is_in_doubt:
@@ -105,8 +113,9 @@ def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool) -
         yield Violation("fills differ", f"{name}: {order.filled_quantity} here, {filled} at the venue")
     if order.status.is_closed and is_live:
         yield Violation("closed here, live there", f"{name} is {order.status} ({order.reason}, {order.error_message})")
-    may_wait = order.wait is not None and order.is_waiting and (may_doubt or order.wait.reason is WaitReason.OPEN)
-    if not order.status.is_closed and not is_live and not may_wait:  # its market may open after the history's end
+    is_early = order.wait is not None and order.wait.reason is WaitReason.OPEN  # its market may open after the history's end
+    may_wait = order.is_waiting and (may_wait or is_early)
+    if not order.status.is_closed and not is_live and not may_wait:
         state = theirs[0]["state"] if theirs else "not there"
         yield Violation("open here, over there", f"{name} is {order.status}, at the venue {state}")
     if not order.status.is_closed and is_live and order.cancel_wish is not None:
