@@ -68,13 +68,18 @@ class Standing(NamedTuple):
         """As `under`; None where a position is kept over all products."""
         if product is None or not self.parts:
             return None
-        part = self.parts.get(product, ProductPart())
-        return part.plus(self.parts[None]) if None in self.parts and usual in (product, None) else part
+        part, unknown = self.parts.get(product, ProductPart()), self.parts.get(None)
+        if unknown is None or usual not in (product, None):
+            return part
+        if usual is None:
+            unknown = unknown.less_closed_under([each for name, each in self.parts.items() if name not in (product, None)])
+        return part.plus(unknown)
 
     def hearing(self, theirs: Mapping[Product | None, Decimal]) -> Standing:
         """With what the broker said that it holds, after our last fill: signed units by product, under None where it names none."""
         heard = EXACT.subtract(total(theirs.values()), self.account.quantity)
-        parts = {product: each.hearing(theirs, product, heard) for product, each in self.parts.items()}
+        products = {*self.parts, *filter(None, theirs)} if self.parts else ()
+        parts = {product: self.parts.get(product, ProductPart()).hearing(theirs, product, heard) for product in products}
         return self._replace(heard_difference=heard, parts=parts)
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
@@ -106,16 +111,17 @@ class Standing(NamedTuple):
         return self.own.closing_side or (Side.BUY if self.own.sells and not self.own.buys else Side.SELL)
 
     def once_cancelled(self, orders: Sequence[OpenExposure]) -> Standing:
-        """As it will be without these."""
-        own, account, parts = self.own, self.account, dict(self.parts)
+        """As it will be without these, and without what they may have filled: once they are over, it is sized by that."""
+        own, account, parts, heard = self.own, self.account, dict(self.parts), self.heard_difference
         for each in orders:
+            heard = account.unexplained(heard, each.side)
             own = own.minus(each.side, self.units_of(each))
             account = account.minus(each.side, each.quantity, each.value)
             product = None if each.terms is None else each.terms.product
             if product in parts:
                 parts[product] = parts[product].without(each.side, self.units_of(each), each.quantity)
         left = tuple(each for each in self.orders if each not in orders)
-        return self._replace(own=own, account=account, orders=left, parts=parts)
+        return self._replace(own=own, account=account, heard_difference=heard, orders=left, parts=parts)
 
     def once_sent(self, side: Side, units: Decimal) -> Standing:
         """As it will be with so many more units of `side` open."""

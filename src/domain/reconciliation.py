@@ -66,10 +66,10 @@ def product_differences(
 
     What we hold of no known product (None) may be of any, as long as it explains all of the difference.
     """
-    if None in theirs:
-        return {}
     unknown = ours.get(None, ZERO)
     products = sorted(product for product in {*ours, *theirs} if product is not None)
+    if None in theirs or not products:
+        return {}
     by_product = {product: EXACT.subtract(theirs.get(product, ZERO), ours.get(product, ZERO)) for product in products}
     differs: dict[Product | None, Decimal] = {product: units for product, units in by_product.items() if units}
     if all(units * unknown > 0 for units in differs.values()) and total(differs.values()) == unknown:

@@ -15,7 +15,7 @@ from liveorder.domain.broker_account import BrokerAccount, figures
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position_effect import Amount, Basis, Standing, amount_of, depends_on_holdings, equity_of, side_for_price
-from liveorder.domain.risk import Exposure, OpenExposure, OpenSide, RiskRefusal, Stake
+from liveorder.domain.risk import Exposure, OpenExposure, OpenSide, ProductPart, RiskRefusal, Stake
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import AssetClass, OrderRole, OrderType, PositionEffect, Side, TradingMode
@@ -251,6 +251,24 @@ def test_a_sized_close_asks_for_no_more_than_it_says() -> None:
 def test_no_more_is_closed_than_the_broker_has(has: Standing, limits: RiskLimits, expected: str) -> None:
     """Where it may have nothing of it, the order is for the whole, and the risk rules say so."""
     assert came_to(amount(CLOSE, has, limits=limits)) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"position_effect": "CLOSE"}, "SELL 6 CLOSE, SELL 6 cancelled first"),
+        ({"target_quantity": 2}, "SELL 4 CLOSE, SELL 6 cancelled first"),
+    ],
+    ids=["close", "target"],
+)
+def test_what_an_order_that_makes_way_may_have_filled_is_no_sale_of_a_persons(asked: dict[str, Any], expected: str) -> None:
+    """The broker has 6 less than we, which our resting exit can have taken: known once that is over. 7 it cannot."""
+    has = standing(6, an_order(1, "SELL", "6", "resting"))
+    assert came_to(amount(asked, has._replace(heard_difference=D(-6)))) == expected
+    assert came_to(amount(asked, has._replace(heard_difference=D(-7)))) == "nothing_to_close"
+    part = ProductPart(has.own, has.account, heard_difference=D(-6))
+    assert part.without(Side.SELL, D(6), D(6)).heard_difference == 0
+    assert part.without(Side.BUY, D(0), D(0)).heard_difference == -6
 
 
 def test_what_is_refused_names_the_orders_and_the_remedy() -> None:

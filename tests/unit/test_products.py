@@ -72,10 +72,35 @@ def test_no_close_takes_a_product_beyond_zero(
         assert set(held) <= {None} or not any(held.values()) or named is None
         return
     mine = held.get(found.product, D(0))
-    has = mine + held.get(None, D(0)) if usual in (found.product, None) else mine
+    unknown = held.get(None, D(0))
+    if usual is None:
+        others = [units for product, units in held.items() if product not in (None, found.product) and units * unknown < 0]
+        unknown = max(unknown + sum(others), D(0)) if unknown > 0 else min(unknown + sum(others), D(0))
+    has = mine + unknown if usual in (found.product, None) else mine
     assert found.quantity is not None
     assert found.side is (Side.SELL if has > 0 else Side.BUY)
     assert found.quantity <= abs(has)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "named", "expected"),
+    [
+        ({None: 10, NRML: -6}, {CNC: 4}, CNC, (4, 0)),
+        ({None: 10, NRML: -6}, {CNC: 1}, CNC, (4, -3)),
+        ({None: 10, NRML: -12}, {}, CNC, (0, 0)),
+        ({None: -10, NRML: 6}, {CNC: -4}, CNC, (-4, 0)),
+        ({None: 10}, {CNC: 4, NRML: 6}, CNC, (10, -6)),
+        ({None: 10, MIS: 2}, {None: 9}, MIS, (12, -3)),
+    ],
+)
+def test_what_is_of_no_known_product_goes_with_what_is_closed_under_any(
+    ours: dict[Any, int], theirs: dict[Any, int], named: Product, expected: tuple[int, int]
+) -> None:
+    """Where there is no usual product. `expected`: what is held under `named`, and how much less the broker has."""
+    held = {name: D(units) for name, units in ours.items()}
+    standing = Standing("trend", Stake(total(held.values())), Exposure(total(held.values())), parts=parts_of(held))
+    heard = standing.hearing({name: D(units) for name, units in theirs.items()}).under(named, None)
+    assert (heard.own.quantity, heard.heard_difference) == tuple(map(D, expected))
 
 
 def test_a_close_without_a_side_is_of_what_is_held_whatever_its_sign() -> None:
@@ -95,6 +120,7 @@ def test_a_close_without_a_side_is_of_what_is_held_whatever_its_sign() -> None:
         ({}, {MIS: 10, CNC: -10}, {MIS: 10, CNC: -10}),
         ({MIS: 10}, {None: 10}, {}),
         ({None: 10}, {MIS: 10}, {}),
+        ({None: D("0.01")}, {}, {}),
         ({None: 10, MIS: 4}, {MIS: 4, CNC: 10}, {}),
         ({None: 10}, {MIS: 20, CNC: -10}, {MIS: 20, CNC: -10, None: -10}),
         ({MIS: 10}, {MIS: 4}, {MIS: -6}),

@@ -35,7 +35,7 @@ from liveorder.domain.risk import (
     is_short,
 )
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import ZERO, PositionEffect, TimeInForce, TradingHours
+from liveorder.domain.values import PositionEffect, TimeInForce, TradingHours
 
 
 class RiskGate:
@@ -70,9 +70,7 @@ class RiskGate:
         view, limits = await self.look(gateway, intent, priced)
         if once is not None:
             part = None if view.part is None else once.part_under(intent.terms.product, gateway.terms.default_product)
-            heard = view.heard_difference
-            if heard is not None and view.exposure.may_have_filled(heard, intent.terms.side):
-                heard = ZERO  # those that are to be cancelled may have filled: it is sized by that once they are over
+            heard = view.exposure.unexplained(view.heard_difference, intent.terms.side)
             view = view._replace(own=once.own, exposure=once.account, part=part, heard_difference=heard)
         levels = self._levels(gateway, intent, view)
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits, RULES, levels)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Context, Decimal
 from typing import NamedTuple
 
-from liveorder.domain.values import ZERO, OrderType, Product, Side
+from liveorder.domain.values import ZERO, OrderType, Product, Side, total
 
 _MONEY_STEP = Decimal("1E-8")
 _WIDE = Context(prec=200)
@@ -95,6 +95,12 @@ class Exposure(NamedTuple):
         taken = self.buys.quantity if side is Side.BUY else self.sells.quantity
         return ZERO < side.signed(difference) <= taken
 
+    def unexplained(self, heard: Decimal | None, side: Side) -> Decimal | None:
+        """`heard`, the broker's units less ours; zero where open orders of `side` may have filled it, which is known once they are
+        over.
+        """
+        return ZERO if heard is not None and self.may_have_filled(heard, side) else heard
+
 
 class Stake(NamedTuple):
     """What a strategy has of one instrument in its account, in units; of the whole account where positions are the account's."""
@@ -172,13 +178,29 @@ class ProductPart(NamedTuple):
         return closable(self.own, self.account, difference, side, may_be_short=may_be_short)
 
     def hearing(self, theirs: Mapping[Product | None, Decimal], product: Product | None, of_all: Decimal) -> ProductPart:
-        """With what the broker said that it holds, by product; where it names none, `of_all` that it differs by may be of this."""
-        heard = of_all if None in theirs else _WIDE.subtract(theirs.get(product, ZERO), self.account.quantity)
-        return self._replace(heard_difference=heard)
+        """With what the broker said that it holds, by product.
+
+        Where it names none, all that differs, `of_all`, may be of this one; unless this is of no known product itself.
+        """
+        if None in theirs:
+            return self._replace(heard_difference=None if product is None else of_all)
+        return self._replace(heard_difference=_WIDE.subtract(theirs.get(product, ZERO), self.account.quantity))
 
     def without(self, side: Side, own_units: Decimal, units: Decimal) -> ProductPart:
-        """Without an open order, of which `own_units` are the strategy's."""
-        return self._replace(own=self.own.minus(side, own_units), account=self.account.minus(side, units, ZERO))
+        """Without an open order, of which `own_units` are the strategy's; and without what it may have filled."""
+        heard = self.account.unexplained(self.heard_difference, side)
+        account = self.account.minus(side, units, ZERO)
+        return self._replace(own=self.own.minus(side, own_units), account=account, heard_difference=heard)
+
+    def less_closed_under(self, others: Collection[ProductPart]) -> ProductPart:
+        """Of no known product: without what was closed of it under `others`, which is what they have on the other side."""
+        own = _less_closed(self.own.quantity, [each.own.quantity for each in others])
+        units = _less_closed(self.account.quantity, [each.account.quantity for each in others])
+        heard = self.heard_difference
+        if heard is not None:
+            heard = _WIDE.add(heard, _WIDE.subtract(self.account.quantity, units))
+        account = self.account._replace(quantity=units)
+        return self._replace(own=self.own._replace(quantity=own), account=account, heard_difference=heard)
 
     def plus(self, other: ProductPart) -> ProductPart:
         """Both together."""
@@ -193,6 +215,12 @@ class ProductPart(NamedTuple):
         heard = _WIDE.add(self.heard_difference or ZERO, other.heard_difference or ZERO) if is_heard else None
         account = Exposure(_WIDE.add(self.account.quantity, other.account.quantity), ZERO, buys, sells)
         return ProductPart(own, account, difference, heard)
+
+
+def _less_closed(held: Decimal, others: Collection[Decimal]) -> Decimal:
+    """Signed units without those of the other sign among `others`; never beyond zero."""
+    left = _WIDE.add(held, total(units for units in others if units * held < 0))
+    return left if left * held > 0 else ZERO
 
 
 def share_of(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
