@@ -209,6 +209,8 @@ class Amount:
     """Those of which has to be known what became of them before it can be sized."""
     guards_held: bool = False
     """It guards a position, and its quantity is of what is held and no other exit takes. No take-profit while a stop-loss waits."""
+    awaits_entries: bool = False
+    """It is a sale of more than is held where nothing may be short, and orders that are open bring the rest."""
     product: Product | None = None
     """Under which it closes, or leads to a target; None: as the signal says, else the usual one."""
 
@@ -247,8 +249,10 @@ def side_for_price(signal: Signal, standing: Standing) -> Side:
 
 
 def depends_on_holdings(signal: Signal, *, may_be_short: bool = False) -> bool:
-    """Whether what the signal amounts to may follow from what its strategy has: where it may be short, any order can cross zero."""
-    return may_be_short or signal.effect is not None or signal.quantity is None
+    """Whether what the signal amounts to may follow from what its strategy has: where it may be short, any order can cross zero;
+    else a sale is of what there is.
+    """
+    return may_be_short or signal.effect is not None or signal.quantity is None or signal.side is Side.SELL
 
 
 def may_close(signal: Signal, standing: Standing) -> bool:
@@ -288,7 +292,11 @@ def amount_of(signal: Signal, by: Basis) -> Amount:
         by = by.under(product)
         return replace(_to_close(signal, signal.side or by.standing.side_that_closes, by), product=by.product)
     amount = _to_open(signal, side, effect, by)
-    if side is not by.standing.own.closing_side or amount.problem is not None or amount.refusal is not None:
+    if amount.problem is not None or amount.refusal is not None:
+        return amount
+    if effect is None and side is Side.SELL and by.is_long_only and signal.quantity is not None:
+        return _not_below_zero(signal, amount, signal.quantity, by)
+    if side is not by.standing.own.closing_side:
         return amount
     if effect is PositionEffect.OPEN:
         return _turned(signal, amount, None, by) if by.may_reverse else _refused(signal, side, effect, _reversal(side, by))
@@ -417,6 +425,25 @@ def _by_risk(signal: Signal, side: Side, effect: PositionEffect | None, by: Basi
     of_one = EXACT.multiply(way, by.instrument.multiplier)
     figures = {"equity": plain(by.equity), "risked": plain(risked), "risked_by_one": plain(of_one)}
     return _rounded(Amount(side, effect, figures=figures), _TOWARD_ZERO.divide(risked, of_one), by)
+
+
+# --- what sells where nothing may be short --------------------------------------------------------------------------------------
+
+
+def _not_below_zero(signal: Signal, amount: Amount, units: Decimal, by: Basis) -> Amount:
+    """A sized sale without an effect. For more than is left to sell, resting exits make room if it trades at once. Else orders that
+    are open may bring the rest: it waits for them, and none is cancelled. Where neither does, the rules refuse it.
+    """
+    missing = EXACT.subtract(units, by.standing.own.reducible_by(amount.side))
+    if missing <= 0:
+        return amount
+    exits = _exits_met(signal, amount.side, by)
+    in_the_way = exits.room_of(missing) if trades_at_once(signal.order_type, signal.time_in_force) else ()
+    room = total(map(by.standing.units_of, in_the_way))
+    if room >= missing:
+        return replace(amount, in_the_way=in_the_way)
+    coming = total(map(by.standing.units_of, by.standing.entries_for(amount.side)))
+    return replace(amount, awaits_entries=EXACT.add(room, coming) >= missing)
 
 
 # --- what closes and opens the other side --------------------------------------------------------------------------------------

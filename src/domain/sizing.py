@@ -83,6 +83,8 @@ class SizedIntent:
     """It closes, and once it is wholly filled another order opens the other side."""
     guards_held: bool = False
     """See `Amount`: it waits for no entry."""
+    awaits_entries: bool = False
+    """See `Amount`: it waits for entries, and has none cancelled."""
 
     @property
     def once_entered(self) -> OrderRequested | None:
@@ -202,7 +204,7 @@ def size(
         terms=asked,
     )
     problem = amount.problem or too_low
-    waits_for = amount.in_the_way, amount.in_doubt, amount.is_first_leg, amount.guards_held
+    waits_for = amount.in_the_way, amount.in_doubt, amount.is_first_leg, amount.guards_held, amount.awaits_entries
     return SizedIntent(intent, priced, standing, problem, amount.refusal, amount.figures, *waits_for)
 
 

@@ -76,10 +76,13 @@ def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_second
     return WaitBegan(reason=WaitReason.CONNECTION, signal=signal, message=message, until=until)
 
 
-def cancels(waiting: OrderTerms, awaited: OrderTerms, *, exit_cancels_entry: bool) -> bool:
+def cancels(reason: WaitReason, waiting: OrderTerms, awaited: OrderTerms, *, exit_cancels_entry: bool) -> bool:
     """Whether an order that waits for the end of another has it cancelled: always an exit, which is on its own side, and whatever
-    leads away from a target. An entry unless a setting says no, and not for what guards a position: that waits until it has filled.
+    leads away from a target. An entry unless a setting says no, and not for what guards a position or is a plain sale: that waits
+    until it has filled.
     """
+    if reason is WaitReason.ENTRY and waiting.position_effect is None:
+        return False
     return waiting.has_target or awaited.side is waiting.side or (exit_cancels_entry and waiting.role not in GUARDS)
 
 

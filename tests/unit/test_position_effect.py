@@ -271,6 +271,33 @@ def test_what_an_order_that_makes_way_may_have_filled_is_no_sale_of_a_persons(as
     assert part.without(Side.BUY, D(0), D(0)).heard_difference == -6
 
 
+MARKETABLE, RESTING = {"side": "SELL"}, {"side": "SELL", "order_type": "LIMIT", "limit_price": 105}
+
+
+@pytest.mark.parametrize(
+    ("has", "sale", "quantity", "expected"),
+    [
+        (standing(0, an_order(1, "BUY", "10", role="ENTRY")), MARKETABLE, 10, "waits"),
+        (standing(0, an_order(1, "BUY", "10", role="ENTRY")), RESTING, 10, "waits"),
+        (standing(0, an_order(1, "BUY", "10", role="ENTRY")), MARKETABLE, 11, "SELL 11"),
+        (standing(4, an_order(1, "BUY", "6", role="ENTRY")), MARKETABLE, 4, "SELL 4"),
+        (standing(4, an_order(1, "BUY", "6", role="ENTRY")), MARKETABLE, 10, "waits"),
+        (standing(4, an_order(1, "BUY", "6", role="ENTRY"), an_order(2, "SELL", "1")), MARKETABLE, 10, "SELL 10"),
+        (standing(10, an_order(1, "SELL", "10", "resting")), MARKETABLE, 4, "SELL 4, SELL 10 cancelled first"),
+        (standing(10, an_order(1, "SELL", "10", "resting")), RESTING, 4, "SELL 4"),
+        (standing(10, an_order(1, "SELL", "10", "resting"), an_order(2, "BUY", "5", role="ENTRY")), MARKETABLE, 15, "waits"),
+        (standing(10, an_order(1, "SELL", "10")), MARKETABLE, 4, "SELL 4"),
+    ],
+)
+def test_a_sized_sale_without_an_effect_where_nothing_may_be_short(
+    has: Standing, sale: dict[str, Any], quantity: int, expected: str
+) -> None:
+    """What sells too much as it goes out is left to the rules, which refuse it."""
+    found = amount({**sale, "quantity": quantity}, has)
+    assert ("waits" if found.awaits_entries else came_to(found)) == expected
+    assert not amount({**sale, "quantity": quantity}, has, limits=SHORTS).awaits_entries
+
+
 def test_what_is_refused_names_the_orders_and_the_remedy() -> None:
     closing, entering = amount(SELL, standing(4, EXIT)).refusal, amount(SELL, standing(0, ENTRY)).refusal
     adding, turning = amount(BUY | CLOSE, standing(20)).refusal, amount(SELL | OPEN, standing(20)).refusal
@@ -348,6 +375,7 @@ def test_a_price_is_asked_for_the_side_that_the_order_will_have(fields: dict[str
 
 def test_what_names_a_quantity_and_no_effect_depends_on_no_holdings() -> None:
     assert not depends_on_holdings(Signal(signal_id="s1", symbol="SPY", side="BUY", quantity=5))
+    assert depends_on_holdings(Signal(signal_id="s1", symbol="SPY", side="SELL", quantity=5))
     assert depends_on_holdings(Signal(signal_id="s1", symbol="SPY", side="BUY"))
     assert depends_on_holdings(Signal(signal_id="s1", symbol="SPY", side="SELL", quantity=5, role=OrderRole.EXIT))
 

@@ -650,10 +650,11 @@ def _shortfall(intent: OrderRequested, figures: Mapping[str, str]) -> str:
 
 
 def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
-    """Of an order that closes: its strategy's own orders that may still open or enlarge what it is to close. None where it guards
-    what is held already.
+    """Of an order that closes, or sells what is not all there yet: its strategy's own orders that may still open or enlarge that.
+    None where it guards what is held already.
     """
-    if sized.intent.terms.position_effect is not PositionEffect.CLOSE or signal.has_target or sized.guards_held:
+    closes = sized.intent.terms.position_effect is PositionEffect.CLOSE and not (signal.has_target or sized.guards_held)
+    if not (closes or sized.awaits_entries):
         return ()
     return tuple(order.order_id for order in sized.standing.entries_for(sized.intent.terms.side))
 

@@ -224,7 +224,8 @@ class WaitingOrders:
             if known is None or known.status.is_closed or known.cancel_requested:
                 continue
             is_due = LateCancel.due_after(self._tried.get(each), now) is not None
-            if is_due and cancels(order.terms, known.terms, exit_cancels_entry=limits.exit_cancels_entry):
+            reason, cancels_entry = order.wait.reason, limits.exit_cancels_entry
+            if is_due and cancels(reason, order.terms, known.terms, exit_cancels_entry=cancels_entry):
                 found.append(each)
         return found
 

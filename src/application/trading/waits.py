@@ -86,7 +86,7 @@ class Waits:
             return False
         hours = SignalHours.NEXT_OPEN if order.wait.reason is WaitReason.OPEN else None
         gateway, instrument = self._gateways[order.intent.account_id], order.intent.instrument
-        if order.wait.reason is WaitReason.ENTRY and order.terms.role in GUARDS and self._guards_held(gateway, order, order.wait):
+        if order.wait.reason is WaitReason.ENTRY and self._needs_no_more(gateway, order, order.wait):
             return True
         named = map(self._orders.unfinished_with, order.wait.orders)
         known = [each for each in named if each is not None and each.may_trade]
@@ -95,15 +95,18 @@ class Waits:
         obstacles = self._obstacles(gateway, instrument, hours, is_operators=order.is_persons, is_spared=is_spared)
         return is_over(order.wait, obstacles._replace(others=others, doubts=doubts))
 
-    def _guards_held(self, gateway: Gateway, order: LiveOrder, wait: WaitBegan) -> bool:
-        """Whether so much of its entry is filled by now that it need not wait for the rest."""
-        signal, intent = Signal.parse(wait.signal), order.intent
-        if signal.quantity is None:
+    def _needs_no_more(self, gateway: Gateway, order: LiveOrder, wait: WaitBegan) -> bool:
+        """Of what guards a position, and of a plain sale: whether so much of its entry is filled by now, or cancelled, that it need
+        not wait for the rest.
+        """
+        signal, intent, is_plain = Signal.parse(wait.signal), order.intent, order.terms.position_effect is None
+        if signal.quantity is None or not (is_plain or order.terms.role in GUARDS):
             return False
         standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, order.order_id)
         limits = gateway.terms.sizing_limits(intent.strategy_name, intent.instrument)
         by = Basis(intent.instrument, None, limits, False, standing, product=gateway.terms.default_product, order_id=order.order_id)
-        return amount_of(signal, by).guards_held
+        amount = amount_of(signal, by)
+        return not amount.awaits_entries if is_plain else amount.guards_held
 
     def may_be_sent_already(self, order: LiveOrder) -> bool:
         """Whether the store may have forgotten that it sent a waiting order, so that its broker has to be asked first."""

@@ -1,0 +1,95 @@
+"""A sized sale without an effect, where nothing may be short: it waits for what is being bought, and has none of it cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from liveorder.application.engine.engine import Engine
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Refused
+from liveorder.domain.signal import Signal
+from tests.engine.scenes import Scene, a_limit, a_scene, a_signal, until
+from tests.engine.test_waiting_exits import BY_HAND, fills, held
+from tests.engine.test_waiting_orders import ended
+
+
+def a_sale(quantity: int, signal_id: str = "sale") -> Signal:
+    return a_signal(signal_id, side="SELL", quantity=Decimal(quantity))
+
+
+async def code(scene: Scene, order: LiveOrder) -> str:
+    (refused,) = [event for event in await scene.events(order) if isinstance(event, Refused)]
+    return refused.code
+
+
+async def bought(scene: Scene, engine: Engine, filled: int) -> LiveOrder:
+    """Ten are, and so many are filled."""
+    entry = await engine.execute.execute(a_limit("in", quantity=10))
+    if filled:
+        await fills(scene, engine, entry, filled)
+    return entry
+
+
+@pytest.mark.parametrize("filled", [0, 4])
+async def test_a_sale_waits_until_what_it_sells_is_bought_whatever_life_it_is(tmp_path: Path, filled: int) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene:
+        engine = scene.engine()
+        await engine.start()
+        entry = await bought(scene, engine, filled)
+        sale = await engine.execute.execute(a_sale(10))
+        assert sale.is_waiting
+        assert str(entry.order_id) in (sale.error_message or "")
+        await asyncio.sleep(30)
+        await scene.dies(engine)
+        async with scene.living() as again:
+            assert not (await again.orders.get(entry.order_id)).cancels
+            await fills(scene, again, entry, 10 - filled)
+            await until(lambda: scene.venue_orders(sale) != [])
+            await fills(scene, again, await again.orders.get(sale.order_id), 10)
+            assert await held(again) == 0
+
+
+async def test_a_sale_of_a_part_waits_for_no_more_than_that(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await bought(scene, engine, 0)
+        sale = await engine.execute.execute(a_sale(4))
+        await fills(scene, engine, entry, 4)
+        await until(lambda: scene.venue_orders(sale) != [])
+        entry = await engine.orders.get(entry.order_id)
+        assert (entry.status, entry.cancels) == ("PARTIAL", 0)
+
+
+async def test_a_sale_of_more_than_is_being_bought_is_refused_at_once(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await bought(scene, engine, 4)
+        sale = await engine.execute.execute(a_sale(11))
+        assert (sale.status, await code(scene, sale)) == ("REJECTED", "short_selling")
+
+
+async def test_a_sale_of_what_is_not_bought_after_all_is_refused(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await bought(scene, engine, 4)
+        sale = await engine.execute.execute(a_sale(10))
+        await engine.cancel.cancel(entry.order_id)
+        sale = await ended(engine, sale)
+        assert (sale.status, await code(scene, sale)) == ("REJECTED", "short_selling")
+        assert scene.venue_orders(sale) == []
+
+
+async def test_resting_exits_make_room_for_a_sale_that_trades_at_once_and_for_no_other(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await bought(scene, engine, 10)
+        stop = {"side": "SELL", "order_type": "STOP", "stop_price": Decimal(300), "role": "STOP_LOSS", "quantity": Decimal(10)}
+        guard = await engine.execute.execute(a_signal("guard", **stop))
+        resting = await engine.execute.execute(a_limit("dear", side="SELL", quantity=10, limit_price=Decimal(600)))
+        assert (resting.status, await code(scene, resting)) == ("REJECTED", "short_selling")
+        sale = await engine.execute.execute(a_sale(10))
+        assert sale.is_waiting
+        assert (await ended(engine, guard)).status == "CANCELLED"
+        await until(lambda: scene.venue_orders(sale) != [])
+        await fills(scene, engine, await engine.orders.get(sale.order_id), 10)
+        assert await held(engine) == 0
