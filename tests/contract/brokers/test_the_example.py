@@ -49,7 +49,7 @@ async def corner_stage() -> AsyncIterator[Stage]:
     async with open_exchange(settings) as exchange, corner_twin(exchange, "ME", TOKEN) as address:
 
         async def brokerage() -> Brokerage:
-            broker = CornerExchange(address, TOKEN, "ME", timeout_seconds=0.5)
+            broker = CornerExchange(address, TOKEN, "ME", timeout_seconds=2.0)
             return Brokerage(broker, OnePrice(), SimulatedInstruments())
 
         stage = Stage(
