@@ -2,7 +2,8 @@
 
 An exit that meets an entry of its own strategy which is open, or in doubt, waits for the end of that: what there is to close is not
 known before. It also waits for resting exits of its strategy that make room for it. It waits for as long as that takes; nothing but
-its own `valid_until` ends it.
+its own `valid_until` ends it. A plain sale of what is not all bought yet has nothing cancelled, and waits no longer than a signal
+may be old, or a day.
 
 A wait is a stored event of its order, so that a restart neither forgets it nor begins it anew.
 """
@@ -58,7 +59,10 @@ def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_second
     if orders := (*obstacles.entries, *others):
         reason, what = (WaitReason.ORDERS, "orders") if others else (WaitReason.ENTRY, "entries")
         message = f"for {what} of its strategy to end: {', '.join(map(str, orders))}"
-        return WaitBegan(reason=reason, signal=signal, message=message, until=terms.stale_after, orders=orders)
+        until = terms.stale_after
+        if terms.position_effect is None and reason is WaitReason.ENTRY:  # it has nothing cancelled: the wait may be long
+            until = _earliest(until, _after(terms.signal_at or obstacles.now, longest or LATEST_EXIT))
+        return WaitBegan(reason=reason, signal=signal, message=message, until=until, orders=orders)
     if obstacles.doubts:
         message = f"for what became of orders of its strategy: {', '.join(map(str, obstacles.doubts))}"
         reason = WaitReason.DOUBT

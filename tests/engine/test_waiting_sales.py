@@ -12,7 +12,7 @@ from liveorder.application.engine.engine import Engine
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused
 from liveorder.domain.signal import Signal
-from tests.engine.scenes import Scene, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import LAX, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_waiting_exits import BY_HAND, fills, held
 from tests.engine.test_waiting_orders import ended
 
@@ -78,6 +78,19 @@ async def test_a_sale_of_what_is_not_bought_after_all_is_refused(tmp_path: Path)
         sale = await ended(engine, sale)
         assert (sale.status, await code(scene, sale)) == ("REJECTED", "short_selling")
         assert scene.venue_orders(sale) == []
+
+
+async def test_a_sale_waits_no_longer_than_a_signal_may_be_old(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=10, time_in_force="GTC"))
+        sale = await engine.execute.execute(a_signal("sale", side="SELL", quantity=Decimal(10), timestamp=scene.clock.now()))
+        await asyncio.sleep(50)
+        assert (await engine.orders.get(sale.order_id)).is_waiting
+        await asyncio.sleep(15)
+        sale = await engine.orders.get(sale.order_id)
+        assert (sale.status, sale.reason) == ("CANCELLED", "STALE")
+        assert not (await engine.orders.get(entry.order_id)).cancels
 
 
 async def test_resting_exits_make_room_for_a_sale_that_trades_at_once_and_for_no_other(tmp_path: Path) -> None:

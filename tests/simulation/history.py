@@ -26,7 +26,7 @@ from tests.memory import memory
 from tests.simulation.coverage import Cell
 from tests.simulation.environment import ACCOUNT, NAMESPACE, Environment, Violation
 from tests.simulation.generator import CHAOS_SECONDS
-from tests.simulation.promises import check_at_rest, check_log, waits_for_its_first_leg
+from tests.simulation.promises import check_at_rest, check_log, waits_for_what_rests
 from tests.simulation.scenario import ClockJumped, Scenario
 from tests.simulation.simulated_processes import ProcessLoop
 from tests.simulation.steps import carry_out, command
@@ -213,7 +213,7 @@ async def _what_is_left(environment: Environment, may_doubt: bool) -> str:
         return "something at the venue, or on the way there or back, is postponed"
     stored = (order for order in environment.auditor.orders.values() if not order.is_finished)
     for order in (*service.engine.orders.unfinished(), *stored):
-        if left := _left_open(order, may_doubt, may_doubt or waits_for_its_first_leg(order, environment)):
+        if left := _left_open(order, may_doubt, may_doubt or waits_for_what_rests(order, environment)):
             return left
     return ""
 
@@ -232,7 +232,7 @@ def _is_more_to_come(environment: Environment) -> bool:
 
 def _left_open(order: LiveOrder, may_doubt: bool, may_wait: bool) -> str:
     """All of its requests must be in doubt, where one may be: a person is asked about an order once. Until then an exit waits for
-    the entry that is in doubt; and the second leg of a reversal for its first.
+    the entry that is in doubt. Some wait for what rests.
     """
     name = order.intent.signal_id
     if order.status.value == "PENDING" and not (may_wait and order.is_waiting):

@@ -91,15 +91,19 @@ def _at_the_venue(environment: Environment, may_doubt: bool) -> Iterator[Violati
         if len(found) > 1:
             yield Violation("sent twice", f"{len(found)} orders for {key}: {[each['broker_order_id'] for each in found]}")
     for order in environment.auditor.orders.values():
-        may_wait = may_doubt or waits_for_its_first_leg(order, environment)
+        may_wait = may_doubt or waits_for_what_rests(order, environment)
         yield from _compared(order, by_key.get(order.client_order_id, []), may_doubt, may_wait)
 
 
-def waits_for_its_first_leg(order: LiveOrder, environment: Environment) -> bool:
-    """Whether it opens the other side of what its first leg closes, which may rest until the market comes there."""
-    if order.wait is None or not order.is_waiting or order.wait.reason is not WaitReason.LEG:
+def waits_for_what_rests(order: LiveOrder, environment: Environment) -> bool:
+    """Whether it may wait until the market comes to another order, which nothing cancels for it: the first leg of a reversal, or
+    what is bought of what a plain sale is to sell.
+    """
+    if order.wait is None or not order.is_waiting:
         return False
-    return not environment.auditor.orders[order.wait.orders[0]].status.is_closed
+    is_plain_sale = order.wait.reason is WaitReason.ENTRY and order.terms.position_effect is None
+    awaited = (environment.auditor.orders[each] for each in order.wait.orders)
+    return (is_plain_sale or order.wait.reason is WaitReason.LEG) and not all(each.status.is_closed for each in awaited)
 
 
 def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool, may_wait: bool) -> Iterator[Violation]:
