@@ -31,8 +31,14 @@ def test_a_plain_sale_waits_for_entries_no_longer_than_it_may_be_old_and_an_exit
     effect: PositionEffect | None, oldest: float | None, valid_for: int | None, expected: datetime | None
 ) -> None:
     until = None if valid_for is None else SENT + timedelta(seconds=valid_for)
-    when = {"signal_at": SENT, "valid_until": until}
-    terms = OrderTerms(side=Side.SELL, order_type=OrderType.MARKET, quantity=Decimal(10), position_effect=effect, **when)
+    terms = OrderTerms(
+        side=Side.SELL,
+        order_type=OrderType.MARKET,
+        quantity=Decimal(10),
+        position_effect=effect,
+        signal_at=SENT,
+        valid_until=until,
+    )
     wait = wait_for(Obstacles(NOW, entries=(ENTRY,)), "{}", terms, oldest)
     assert wait is not None
     assert (wait.orders, wait.until) == ((ENTRY,), expected)
