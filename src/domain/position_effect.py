@@ -19,7 +19,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits
 from liveorder.domain.position_figure import nothing_left
-from liveorder.domain.products import product_to_close, product_to_lead
+from liveorder.domain.products import placed, product_to_close, product_to_lead
 from liveorder.domain.risk import Exposure, OpenExposure, ProductPart, RiskRefusal, Stake, closable
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
@@ -77,9 +77,11 @@ class Standing(NamedTuple):
 
     def hearing(self, theirs: Mapping[Product | None, Decimal]) -> Standing:
         """With what the broker said that it holds, after our last fill: signed units by product, under None where it names none."""
-        heard = EXACT.subtract(total(theirs.values()), self.account.quantity)
-        products = {*self.parts, *filter(None, theirs)} if self.parts else ()
-        parts = {product: self.parts.get(product, ProductPart()).hearing(theirs, product, heard) for product in products}
+        heard, named = EXACT.subtract(total(theirs.values()), self.account.quantity), [*filter(None, theirs)]
+        ours = self.parts or ({None: ProductPart(self.own, self.account, self.difference)} if named else NO_PARTS)
+        ours = placed(ours, theirs) if ours else ours
+        products = dict.fromkeys((*ours, *named)) if ours else ()
+        parts = {product: ours.get(product, ProductPart()).hearing(theirs, product, heard) for product in products}
         return self._replace(heard_difference=heard, parts=parts)
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from liveorder.domain.risk import ProductPart, RiskRefusal, Stake
-from liveorder.domain.values import EXACT, ZERO, Product, Side
+from liveorder.domain.risk import Exposure, ProductPart, RiskRefusal, Stake
+from liveorder.domain.values import EXACT, ZERO, Product, Side, total
 from liveorder.domain.wording import plain
 
 
@@ -48,6 +48,36 @@ def product_to_lead(
     if named is not None:
         return named
     return product_to_close(None, None, parts, usual, who, symbol)
+
+
+def beyond_ours(ours: Mapping[Product | None, Decimal], theirs: Mapping[Product | None, Decimal]) -> Mapping[Product, Decimal]:
+    """Signed units that the broker holds under products beyond ours: what we hold of no known product is among them. Nothing of a
+    broker that names no product.
+    """
+    if None in theirs:
+        return {}
+    unknown = ours.get(None, ZERO)
+    named = [product for product in (*ours, *(each for each in theirs if each not in ours)) if product is not None]
+    more = {product: EXACT.subtract(theirs.get(product, ZERO), ours.get(product, ZERO)) for product in named}
+    return {product: units for product, units in more.items() if units * unknown > 0}
+
+
+def placed(
+    parts: Mapping[Product | None, ProductPart], theirs: Mapping[Product | None, Decimal]
+) -> Mapping[Product | None, ProductPart]:
+    """With what is held of no known product under the product of which the broker holds more than we, where that is one; or under
+    several, where they explain all of it and it is all its strategy's. Else it stays where it was.
+    """
+    unknown = parts.get(None, ProductPart())
+    beyond = beyond_ours({product: part.account.quantity for product, part in parts.items()}, theirs)
+    is_explained = total(beyond.values()) == unknown.account.quantity == unknown.own.quantity
+    if not beyond or (len(beyond) > 1 and not is_explained):
+        return parts
+    found = {**parts, None: unknown.but_held(ZERO, ZERO)}
+    for product, units in beyond.items():
+        own, of_account = (unknown.own.quantity, unknown.account.quantity) if len(beyond) == 1 else (units, units)
+        found[product] = found.get(product, ProductPart()).plus(ProductPart(Stake(own), Exposure(of_account)))
+    return found
 
 
 def _held(parts: Mapping[Product | None, ProductPart], usual: Product | None) -> dict[Product | None, Decimal]:

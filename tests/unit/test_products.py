@@ -89,7 +89,7 @@ def test_no_close_takes_a_product_beyond_zero(
         ({None: 10, NRML: -6}, {CNC: 1}, CNC, (4, -3)),
         ({None: 10, NRML: -12}, {}, CNC, (0, 0)),
         ({None: -10, NRML: 6}, {CNC: -4}, CNC, (-4, 0)),
-        ({None: 10}, {CNC: 4, NRML: 6}, CNC, (10, -6)),
+        ({None: 10}, {CNC: 4, NRML: 6}, CNC, (4, 0)),
         ({None: 10, MIS: 2}, {None: 9}, MIS, (12, -3)),
     ],
 )
@@ -142,3 +142,30 @@ def test_which_product_is_adopted_and_transferred() -> None:
     assert product_transferred({MIS: D(-5), CNC: D(1)}, D(-2), MIS, "trend") is MIS
     with pytest.raises(InvalidInput, match="not 2 under MIS"):
         product_transferred({MIS: D(-5)}, D(2), MIS, "trend")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ({None: 10}, {MIS: 10}, {MIS: 10}),
+        ({None: 10}, {MIS: 4}, {MIS: 10}),
+        ({None: 10, MIS: -10}, {}, {MIS: 0}),
+        ({None: 10, MIS: 2}, {MIS: 2, NRML: 10}, {MIS: 2, NRML: 10}),
+        ({None: -10, CNC: 2}, {CNC: 2, MIS: -10}, {CNC: 2, MIS: -10}),
+        ({None: 10}, {MIS: 6, NRML: 4}, {MIS: 6, NRML: 4}),
+        ({None: 10}, {MIS: 6, NRML: 5}, {None: 10}),
+        ({None: 10}, {MIS: -10}, {None: 10}),
+        ({None: 10}, {None: 10}, {}),
+        ({None: 10}, {}, {}),
+    ],
+)
+def test_what_is_of_no_known_product_is_where_the_broker_has_more_than_we(
+    ours: dict[Any, int], theirs: dict[Any, int], expected: dict[Any, int]
+) -> None:
+    """{}: a position is kept over all products, as far as is known."""
+    held = {name: D(units) for name, units in ours.items()}
+    parts = parts_of(held) if len(held) > 1 else {}
+    standing = Standing("trend", Stake(total(held.values())), Exposure(total(held.values())), parts=parts)
+    heard = standing.hearing({name: D(units) for name, units in theirs.items()})
+    found = {name: part.own.quantity for name, part in heard.parts.items() if part.own.quantity or name in expected}
+    assert found == {name: D(units) for name, units in expected.items()}

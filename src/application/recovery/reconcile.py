@@ -190,6 +190,7 @@ class Reconcile:
         found = [self._noted(account_id, each) for each in self._position_differences(account_id, theirs)]
         keys, shown = {difference.key for difference in found}, [*found]
         for key in sorted({*theirs, *self._ours(account_id), *self._risk.unreconciled(account_id)}):
+            self._risk.place(account_id, key, parts.get(key, {}))
             ours = self._risk.account_by_product(account_id, key)
             by_product = product_differences(ours, parts.get(key, {}))
             if by_product or key in keys:

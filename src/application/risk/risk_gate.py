@@ -35,7 +35,7 @@ from liveorder.domain.risk import (
     is_short,
 )
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import PositionEffect, TimeInForce, TradingHours
+from liveorder.domain.values import PositionEffect, TimeInForce, TradingHours, total
 
 
 class RiskGate:
@@ -165,20 +165,17 @@ class RiskGate:
             atomic_replace=can.atomic_replace,
             answer_lag_seconds=can.money_lag_seconds,
             judged=intent.order_id,
-            terms=intent.terms,
-            usual_product=gateway.terms.default_product,
         )
         last_trade = None if priced.last_trade is None else priced.last_trade.amount
         tables = gateway.terms.tables_of(intent.strategy_name, instrument)
         has_window = any(each.repeat_window_seconds is not None for each in (limits, *(table.limits for table in tables)))
         last_alike = self._risk.last_alike(intent) if has_window else None
         is_killed = self._halts.now.is_killed(gateway.account_id, by_that_alone=True)
-        view = view._replace(last_trade=last_trade, last_alike=last_alike, is_killed=is_killed)
-        if (
-            _may_reduce(intent, view)
-            and (theirs := self._positions.latest_by_product(gateway.account_id, instrument.key)) is not None
-        ):
-            view = view.hearing(theirs, intent.terms.product)
+        part, usual = self._risk.part(intent, gateway.terms.default_product), gateway.terms.default_product
+        view = view._replace(last_trade=last_trade, last_alike=last_alike, is_killed=is_killed, part=part)
+        theirs = self._positions.latest_by_product(gateway.account_id, instrument.key)
+        if theirs is not None and _may_reduce(intent, view):
+            view = view.hearing(total(theirs.values()), self._risk.part(intent, usual, theirs))
         return view, limits
 
     def _levels(self, gateway: Gateway, intent: OrderRequested, view: RiskView) -> tuple[Level, ...]:

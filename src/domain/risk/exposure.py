@@ -199,8 +199,11 @@ class ProductPart(NamedTuple):
         heard = self.heard_difference
         if heard is not None:
             heard = _WIDE.add(heard, _WIDE.subtract(self.account.quantity, units))
-        account = self.account._replace(quantity=units)
-        return self._replace(own=self.own._replace(quantity=own), account=account, heard_difference=heard)
+        return self.but_held(own, units)._replace(heard_difference=heard)
+
+    def but_held(self, own: Decimal, of_account: Decimal) -> ProductPart:
+        """With so many signed units held, and what is open as it is."""
+        return self._replace(own=self.own._replace(quantity=own), account=self.account._replace(quantity=of_account))
 
     def plus(self, other: ProductPart) -> ProductPart:
         """Both together."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.exposure import Exposure, ProductPart, Stake, closable, with_trail, worst_price
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import EXACT, ZERO, Product, Side, total
+from liveorder.domain.values import EXACT, ZERO, Side
 
 
 class Proposal(NamedTuple):
@@ -142,11 +142,11 @@ class RiskView(NamedTuple):
         """Whether our position in this instrument is the broker's, as far as is known."""
         return self.difference == 0 and not self.differs_by_product
 
-    def hearing(self, theirs: Mapping[Product | None, Decimal], product: Product | None) -> RiskView:
-        """With what the broker said that it holds, after our last fill: by product, of which the order's is one."""
-        heard = EXACT.subtract(total(theirs.values()), self.exposure.quantity)
-        part = None if self.part is None else self.part.hearing(theirs, product, heard)
-        return self._replace(heard_difference=heard, part=part)
+    def hearing(self, theirs: Decimal, part: ProductPart | None) -> RiskView:
+        """With the signed units that the broker said that it holds, after our last fill; `part`: what there is by that answer under
+        the order's product.
+        """
+        return self._replace(heard_difference=EXACT.subtract(theirs, self.exposure.quantity), part=part)
 
     @property
     def newest_difference(self) -> Decimal | None:

@@ -219,6 +219,10 @@ class AccountBook:
         figures = self._holdings[key]
         return {holding_of(self._account_id, row_key): figures.units_by_product(row_key) for row_key in figures.stored}
 
+    def place(self, key: str, theirs: Mapping[Product | None, Decimal]) -> None:
+        if key in self._holdings:
+            self._holdings[key].place(theirs)
+
     def difference_of(self, key: str, product: Product | None) -> Decimal | None:
         if (by_product := self.product_differences.get(key)) is not None:
             return by_product.get(product, ZERO)

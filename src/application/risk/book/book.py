@@ -24,7 +24,6 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.limit_tables import LimitTable
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, OrderRequested
-from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_booking import HoldingKey
@@ -158,6 +157,10 @@ class RiskBook:
             account.product_differences[instrument_key] = by_product
         account.differences[instrument_key] = None if theirs is None else theirs - account.quantity(instrument_key)
 
+    def place(self, account_id: str, instrument_key: str, theirs: Mapping[Product | None, Decimal]) -> None:
+        """Note where what we hold of no known product is, by what the broker holds under each, as long as that is one place."""
+        self._account(account_id).place(instrument_key, theirs)
+
     def clear_unreconciled(self, account_id: str, instrument_key: str) -> None:
         """Our position is the broker's again."""
         account = self._account(account_id)
@@ -188,13 +191,10 @@ class RiskBook:
         price: Price | None = None,
         price_problem: str = "",
         answer_lag_seconds: float = 0.0,
-        terms: OrderTerms | None = None,
-        usual_product: Product | None = None,
     ) -> RiskView:
         """The account now, for a strategy's order in `instrument`. The order `judged` does not count, nor do later ones that wait.
 
         `price`: the newest one of a unit, marked first. `answer_lag_seconds`: the broker's figures of money can be so old.
-        `terms`: what it is asked for, where it may close under a product; what is of no known product counts for `usual_product`.
         """
         if price is not None:
             self.mark(instrument.key, price)
@@ -217,7 +217,6 @@ class RiskBook:
             own=self._own(holding, strategy_name, uncounted),
             difference=account.differences.get(holding.key, ZERO),
             differs_by_product=holding.key in account.product_differences,
-            part=self._part(account_id, strategy_name, instrument, judged, terms, usual_product),
             doubts=tuple(order_id for order_id in holding.doubts if order_id != judged),
             own_doubts=self._own_doubts(holding, strategy_name),
             trades_today=day.trades + len(account.unattempted) - sum(each.order_id in account.unattempted for each in uncounted),
@@ -250,21 +249,19 @@ class RiskBook:
                 stake = stake.minus(each.side, each.quantity if whose is None else each.units_of(whose))
         return stake
 
-    def _part(
-        self,
-        account_id: str,
-        strategy_name: str,
-        instrument: Instrument,
-        judged: UUID | None,
-        terms: OrderTerms | None,
-        usual: Product | None,
+    def part(
+        self, intent: OrderRequested, usual: Product | None, theirs: Mapping[Product | None, Decimal] | None = None
     ) -> ProductPart | None:
-        """What there is under the product that an order closes; None of one that says no CLOSE, or no product, and of what a kill
-        closes: that goes by what the broker holds under each.
+        """What there is under the product that an order closes, for that order; None of one that says no CLOSE, or no product, and
+        of what a kill closes: that goes by what the broker holds under each. `theirs`: see `Standing.hearing`.
+
+        What is of no known product counts for the `usual` one, unless `theirs` says where it is.
         """
-        if terms is None or terms.product is None or terms.position_effect is not PositionEffect.CLOSE or strategy_name == FLATTEN:
+        terms = intent.terms
+        if terms.product is None or terms.position_effect is not PositionEffect.CLOSE or intent.strategy_name == FLATTEN:
             return None
-        return self.standing(account_id, strategy_name, instrument, judged).part_under(terms.product, usual)
+        standing = self.standing(intent.account_id, intent.strategy_name, intent.instrument, intent.order_id)
+        return (standing if theirs is None else standing.hearing(theirs)).part_under(terms.product, usual)
 
     def _own_doubts(self, holding: InstrumentFigures, strategy_name: str) -> tuple[UUID, ...]:
         if not holding.doubts or (whose := self.whose(strategy_name)) is None:

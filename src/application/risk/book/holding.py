@@ -11,6 +11,7 @@ from uuid import UUID
 from liveorder.application.risk.book.kept_fills import products_of
 from liveorder.domain.position import Position, shown
 from liveorder.domain.position_booking import summed
+from liveorder.domain.products import beyond_ours
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Cover, Covers, Exposure, OpenExposure, ProductPart, Stake
 from liveorder.domain.values import EXACT, ZERO, Product, Side, total
@@ -29,6 +30,8 @@ class InstrumentFigures:
     """The positions that it is the sum of, by the keys of their rows; as texts until they are needed."""
     products: dict[str, dict[Product, Decimal]] = field(default_factory=dict)
     """Signed units by product, of the rows that have some."""
+    place_of_unknown: Product | None = None
+    """Under which the broker holds what our rows have of no known product; None: not known."""
     under_products: dict[UUID, None] = field(default_factory=dict)
     """Open orders that name a product."""
     rows: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -94,15 +97,28 @@ class InstrumentFigures:
 
     def units_by_product(self, row_key: str) -> dict[Product | None, Decimal]:
         """Signed units of the position in this row; under None what is of no known product."""
-        known = self.products.get(row_key, {})
-        unknown = EXACT.subtract(self._part(row_key).quantity, total(known.values()))
-        return known | ({None: unknown} if unknown else {})
+        return self._units_by_product(row_key, self.place_of_unknown)
+
+    def _units_by_product(self, row_key: str, place_of_unknown: Product | None) -> dict[Product | None, Decimal]:
+        units = dict[Product | None, Decimal](self.products.get(row_key, {}).items())
+        unknown = EXACT.subtract(self._part(row_key).quantity, total(units.values()))
+        units[place_of_unknown] = EXACT.add(units.get(place_of_unknown, ZERO), unknown)
+        return {product: each for product, each in units.items() if each}
+
+    def place(self, theirs: Mapping[Product | None, Decimal]) -> None:
+        """Note under which product the broker holds what is of no known one, where its figures by product show that."""
+        ours: defaultdict[Product | None, Decimal] = defaultdict(Decimal)
+        for row_key in self.stored:
+            for product, units in self._units_by_product(row_key, None).items():
+                ours[product] = EXACT.add(ours[product], units)
+        if len(beyond := beyond_ours(ours, theirs)) == 1:
+            (self.place_of_unknown,) = beyond
 
     def parts_under(
         self, strategies: Collection[str] | None, difference_of: Callable[[Product | None], Decimal | None], uncounted: set[UUID]
     ) -> dict[Product | None, ProductPart]:
         """What these strategies (None: all) have under each product, without `uncounted` orders; empty where none is known."""
-        if not self.products and not self.under_products:
+        if not self.products and not self.under_products and self.place_of_unknown is None:
             return {}
         orders = {each.order_id: each for known in self.orders.values() for each in known.values()}
         parts: defaultdict[Product | None, ProductPart] = defaultdict(ProductPart)
