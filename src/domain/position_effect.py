@@ -98,6 +98,11 @@ class Standing(NamedTuple):
         return nothing_left(symbol, side, self.at_broker, may_be_ours=may_be_ours)
 
     @property
+    def stakes(self) -> Sequence[Stake]:
+        """What is the strategy's under each product; over all of them where a position is kept so."""
+        return [each.own for each in self.parts.values()] or [self.own]
+
+    @property
     def at_broker(self) -> Decimal:
         """Signed units of the account by what was heard, or by our book."""
         return EXACT.add(self.account.quantity, self.heard_difference or ZERO)
@@ -258,9 +263,9 @@ def depends_on_holdings(signal: Signal, *, may_be_short: bool = False) -> bool:
 
 
 def may_close(signal: Signal, standing: Standing) -> bool:
-    """Whether the order takes off what its strategy holds, as far as that is known before there is a price."""
-    closing = standing.own.closing_side
-    return signal.effect is not PositionEffect.OPEN and closing is not None and side_for_price(signal, standing) is closing
+    """Whether the order takes off what its strategy holds, under any product, as far as that is known before there is a price."""
+    closing = {stake.closing_side for stake in standing.stakes}
+    return signal.effect is not PositionEffect.OPEN and side_for_price(signal, standing) in closing
 
 
 def effect_of(signal: Signal, standing: Standing) -> PositionEffect | None:
@@ -269,8 +274,7 @@ def effect_of(signal: Signal, standing: Standing) -> PositionEffect | None:
     """
     if signal.effect is not None or signal.sizes or signal.side is None:
         return signal.effect
-    stakes = [each.own for each in standing.parts.values()] or [standing.own]
-    held = [stake for stake in stakes if stake.quantity]
+    held = [stake for stake in standing.stakes if stake.quantity]
     if held:
         return PositionEffect.CLOSE if any(signal.side is stake.closing_side for stake in held) else None
     return PositionEffect.CLOSE if standing.own.taken_by(signal.side.opposite) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 from liveorder.application.engine.engine import Engine
 from liveorder.application.trading.adopt import Adopt
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.values import Product, Side
+from liveorder.domain.position_owner import PositionOwner
+from liveorder.domain.values import PositionEffect, Product, Side
 from tests.engine.scenes import ACCOUNT, Scene, a_scene, until
-from tests.engine.test_products import CLOSES, CNC, IN_INDIA, MIS, NRML, RELIANCE, SHORTS, D, at_venue, out
+from tests.engine.test_products import CLOSES, CNC, IN_INDIA, MIS, NRML, RELIANCE, SHORTS, D, at_venue, hold, out
 
 
 async def adopted_of_no_product(scene: Scene, engine: Engine, **parts: int) -> None:
@@ -46,7 +48,7 @@ async def test_what_is_of_no_known_product_closes_under_the_one_that_the_broker_
         async with scene.living() as engine:
             assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
             assert engine.risk.account_by_product(ACCOUNT, RELIANCE) == {}
-            again = await out(engine, "again", MIS, side=None, position_effect="CLOSE")
+            again = await out(engine, "again", MIS, side=None, position_effect=PositionEffect.CLOSE)
             assert "holds no RELIANCE" in (again.error_message or "")
 
 
@@ -69,3 +71,51 @@ async def test_held_under_several_products_at_the_broker_one_has_to_be_named(tmp
             assert (order.terms.product, order.filled_quantity) == (product, D(units))
         assert await at_venue(scene) == {}
         assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+
+
+AGAINST: Mapping[str, tuple[int, int]] = {"net zero": (10, -10), "net short": (10, -15), "net long": (10, -5), "short": (-10, 10)}
+
+
+async def squared_off(scene: Scene, engine: Engine, mis: int, nrml: int) -> None:
+    """The strategy holds one product against another, and the broker closes all MIS."""
+    await hold(engine, MIS=mis, NRML=nrml)
+    await asyncio.sleep(5)
+    await scene.control.place(ACCOUNT, RELIANCE, Side.SELL if mis > 0 else Side.BUY, D(abs(mis)), product=MIS)
+    await asyncio.sleep(5)
+    assert await at_venue(scene) == {NRML: D(nrml)}
+
+
+@pytest.mark.parametrize(("mis", "nrml"), AGAINST.values(), ids=AGAINST)
+@pytest.mark.parametrize("named", [MIS, None])
+@pytest.mark.parametrize("fields", CLOSES.values(), ids=CLOSES)
+async def test_what_the_broker_closed_is_not_closed_again_whatever_is_held_under_others(
+    tmp_path: Path, fields: Mapping[str, Any], named: Product | None, mis: int, nrml: int
+) -> None:
+    async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+        await squared_off(scene, engine, mis, nrml)
+        order = await out(engine, "out", named, **{"side": "SELL" if mis > 0 else "BUY", **fields})
+        assert order.status is OrderStatus.REJECTED
+        assert await at_venue(scene) == {NRML: D(nrml)}
+
+
+@pytest.mark.parametrize(("mis", "nrml"), AGAINST.values(), ids=AGAINST)
+@pytest.mark.parametrize("owner", PositionOwner)
+async def test_liveorder_close_asks_under_each_product(tmp_path: Path, owner: PositionOwner, mis: int, nrml: int) -> None:
+    async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+        engine.risk.judge_by(owner)
+        await squared_off(scene, engine, mis, nrml)
+        closed = await engine.close_positions.close("c1", "ann", "RELIANCE")
+        await until(lambda: engine.is_quiet)
+        assert await at_venue(scene) == {}
+        assert [order.terms.product for order in closed.orders if order.status is not OrderStatus.REJECTED] == [NRML]
+
+
+async def test_part_of_it_closed_by_the_broker_the_rest_is_closed(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+        await hold(engine, MIS=-10, NRML=10)
+        await asyncio.sleep(5)
+        await scene.control.place(ACCOUNT, RELIANCE, Side.BUY, D(7), product=MIS)
+        await asyncio.sleep(5)
+        order = await out(engine, side=None, product=MIS, position_effect=PositionEffect.CLOSE)
+        assert (order.terms.side, order.filled_quantity, order.terms.reduces_only) == (Side.BUY, D(3), True)
+        assert await at_venue(scene) == {NRML: D(10)}

@@ -195,5 +195,6 @@ class RiskGate:
 
 
 def _may_reduce(intent: OrderRequested, view: RiskView) -> bool:
-    """Whether it is on the side that takes off what its strategy holds."""
-    return intent.terms.side is view.own.closing_side and intent.terms.position_effect is not PositionEffect.OPEN
+    """Whether it says CLOSE, or is on the side that takes off what its strategy holds."""
+    effect = intent.terms.position_effect
+    return effect is PositionEffect.CLOSE or (effect is None and intent.terms.side is view.of_order.own.closing_side)

@@ -537,7 +537,7 @@ class ExecuteOrder:
                 return Decision(wait if never is None else never, sized.intent, sized.standing)
             judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
             had, has_now = sized.standing, self._standing(gateway, gathered.signal, gathered.instrument, order_id)
-            if not sizings_left or (has_now.own, has_now.heard_difference) == (had.own, had.heard_difference):
+            if not sizings_left or (has_now.stakes, has_now.heard_difference) == (had.stakes, had.heard_difference):
                 if wait is not None and isinstance(judged.verdict, Approved):
                     return Decision(wait, sized.intent, had)
                 return Decision(judged.verdict, judged.intent, had, judged.also)

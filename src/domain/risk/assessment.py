@@ -35,7 +35,7 @@ from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal, Risk
 from liveorder.domain.risk.repeats import repeated
 from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import EXACT, ZERO, PositionEffect, Side
+from liveorder.domain.values import ZERO, PositionEffect, Side
 
 SWITCHES: tuple[Rule, ...] = (kill_switch, auto_trading, stale_signal)
 EXIT_RULES: tuple[Rule, ...] = (*SWITCHES, signal_score, stop_already_passed, price_collar)
@@ -132,9 +132,10 @@ def assess(
     refusal, reduces_account = next(_refusals(case, limits, rules, levels), None), case.is_reducing and _reduces_account(case)
     is_unconfirmed = case.is_reducing and view.heard_difference is None
     at_most, at_market = _at_most(case, limits), exits_at_market(case, limits)
-    heard, is_ours = _at_broker(view), view.exposure.may_have_filled(view.heard_difference or ZERO, proposal.terms.side)
+    has = view.of_order
+    is_ours = has.account.may_have_filled(has.heard_difference or ZERO, proposal.terms.side)
     return Assessment(
-        refusal, case.is_reducing, reduces_account, _figures(case), at_market, is_unconfirmed, at_most, heard, is_ours
+        refusal, case.is_reducing, reduces_account, _figures(case), at_market, is_unconfirmed, at_most, has.at_broker, is_ours
     )
 
 
@@ -174,21 +175,17 @@ def _limit_of(rule: Rule, proposal: Proposal) -> str:
 
 
 def _reduces_account(case: RiskCase) -> bool:
-    view, units = case.view, case.proposal.units
-    return units is not None and units <= view.exposure.reducible_by(case.proposal.terms.side, view.agreed_quantity)
-
-
-def _at_broker(view: RiskView) -> Decimal:
-    return EXACT.add(view.exposure.quantity, view.heard_difference or ZERO)
+    has, units = case.view.of_order, case.proposal.units
+    return units is not None and units <= has.account.reducible_by(case.proposal.terms.side, has.agreed_quantity)
 
 
 def _at_most(case: RiskCase, limits: RiskLimits) -> Decimal | None:
     """An order that opens says so, or is for more than its strategy holds."""
-    view, terms, units = case.view, case.proposal.terms, case.proposal.units
-    lacking = terms.side.signed(view.heard_difference or ZERO)
-    if units is None or lacking <= 0 or units > view.own.reducible_by(terms.side) or terms.position_effect is PositionEffect.OPEN:
+    has, terms, units = case.view.of_order, case.proposal.terms, case.proposal.units
+    lacking = terms.side.signed(has.heard_difference or ZERO)
+    if units is None or lacking <= 0 or units > has.own.reducible_by(terms.side) or terms.position_effect is PositionEffect.OPEN:
         return None
-    most = view.closable_by(terms.side, may_be_short=limits.allow_short_selling)
+    most = has.closable_by(terms.side, may_be_short=limits.allow_short_selling)
     return most if most < units else None
 
 
@@ -197,7 +194,7 @@ def _figures(case: RiskCase) -> dict[str, str]:
     proposal, view = case.proposal, case.view
     figures = {
         "reduces_only": "yes" if case.is_reducing else "no",
-        "position_quantity": decimal_text(view.exposure.quantity),
+        "position_quantity": decimal_text(view.of_order.account.quantity),
         "position_value": decimal_text(case.position_value),
         "portfolio_exposure": decimal_text(case.exposure),
         "realized_net_today": decimal_text(view.realized_net_today),
@@ -206,8 +203,8 @@ def _figures(case: RiskCase) -> dict[str, str]:
     }
     known = {"order_quantity": proposal.units, "order_value": case.value, "last_price": view.last_price}
     figures |= {name: decimal_text(value) for name, value in known.items() if value is not None}
-    if view.heard_difference:
-        figures["at_broker"] = decimal_text(_at_broker(view))
+    if view.of_order.heard_difference:
+        figures["at_broker"] = decimal_text(view.of_order.at_broker)
     if view.buying_power is not None:
         figures["buying_power"] = decimal_text(view.buying_power.amount)
     if view.price_age_seconds is not None:

@@ -59,5 +59,6 @@ def _needed(case: RiskCase) -> Decimal | None:
     proposal, view = case.proposal, case.view
     if case.value is None or not is_paid_in_full(proposal.instrument, proposal.terms.side, proposal.terms.product):
         return None
-    takes_off, units = view.exposure.reducible_by(proposal.terms.side, view.agreed_quantity), proposal.units
+    has = view.of_order
+    takes_off, units = has.account.reducible_by(proposal.terms.side, has.agreed_quantity), proposal.units
     return case.value if not takes_off or units is None else share_of(case.value, units - takes_off, units)

@@ -174,8 +174,25 @@ class ProductPart(NamedTuple):
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """See `closable`."""
-        difference = self.difference if self.heard_difference is None else self.heard_difference
-        return closable(self.own, self.account, difference, side, may_be_short=may_be_short)
+        return closable(self.own, self.account, self.newest_difference, side, may_be_short=may_be_short)
+
+    @property
+    def newest_difference(self) -> Decimal | None:
+        """What an order that reduces is judged by."""
+        return self.difference if self.heard_difference is None else self.heard_difference
+
+    @property
+    def agreed_quantity(self) -> Decimal:
+        """Signed units that our book and the broker's both have: the account's position, unless they were found to differ."""
+        ours, difference = self.account.quantity, self.newest_difference
+        if difference is None or ours * (ours + difference) <= 0:
+            return ZERO
+        return min(ours, ours + difference, key=abs)
+
+    @property
+    def at_broker(self) -> Decimal:
+        """Signed units of the account by what was heard, or by our book."""
+        return _WIDE.add(self.account.quantity, self.heard_difference or ZERO)
 
     def hearing(self, theirs: Mapping[Product | None, Decimal], product: Product | None, of_all: Decimal) -> ProductPart:
         """With what the broker said that it holds, by product.

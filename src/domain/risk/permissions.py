@@ -102,8 +102,8 @@ def beyond_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """An order that says CLOSE takes nothing beyond zero, whatever short selling is allowed. Nor does one that was approved as it
     only reduces, when it is sent again. What surely reduces is not asked.
     """
-    terms, part = case.proposal.terms, case.view.part
-    own, under = (case.view.own, "") if part is None else (part.own, f" under {terms.product}")
+    terms, own = case.proposal.terms, case.view.of_order.own
+    under = "" if case.view.part is None else f" under {terms.product}"
     says_close = terms.position_effect is PositionEffect.CLOSE
     if not says_close and not (terms.reduces_only and case.proposal.is_new):
         return None

@@ -12,7 +12,7 @@ from uuid import UUID
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
-from liveorder.domain.risk.exposure import Exposure, ProductPart, Stake, closable, with_trail, worst_price
+from liveorder.domain.risk.exposure import Exposure, ProductPart, Stake, with_trail, worst_price
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import EXACT, ZERO, Side
 
@@ -149,23 +149,18 @@ class RiskView(NamedTuple):
         return self._replace(heard_difference=EXACT.subtract(theirs, self.exposure.quantity), part=part)
 
     @property
-    def newest_difference(self) -> Decimal | None:
-        """What an order that reduces is judged by."""
-        return self.difference if self.heard_difference is None else self.heard_difference
+    def of_order(self) -> ProductPart:
+        """What an order that reduces is judged by: what there is under its product, else of the instrument."""
+        return self.part or ProductPart(self.own, self.exposure, self.difference, self.heard_difference)
 
     @property
     def agreed_quantity(self) -> Decimal:
-        """Signed units that our book and the broker's both have: the account's position, unless they were found to differ."""
-        ours, difference = self.exposure.quantity, self.newest_difference
-        if difference is None or ours * (ours + difference) <= 0:
-            return ZERO
-        return min(ours, ours + difference, key=abs)
+        """See `ProductPart.agreed_quantity`."""
+        return self.of_order.agreed_quantity
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """Units that a new order of `side` surely only takes off what its strategy holds: see `closable`."""
-        if self.part is not None:
-            return self.part.closable_by(side, may_be_short=may_be_short)
-        return closable(self.own, self.exposure, self.newest_difference, side, may_be_short=may_be_short)
+        return self.of_order.closable_by(side, may_be_short=may_be_short)
 
 
 @dataclass(frozen=True, slots=True)
