@@ -37,7 +37,7 @@ def begun(intent: OrderRequested, first: LiveOrder, signal: Signal) -> tuple[Ord
     """The second leg as it is stored before the first leaves: it opens nothing yet, and is sized when that is filled."""
     message, until = f"for order {first.order_id} to close what is held", intent.terms.stale_after
     wait = WaitBegan(reason=WaitReason.LEG, signal=signal.to_json(), message=message, until=until, orders=(first.order_id,))
-    return intent.with_terms(position_effect=PositionEffect.OPEN), wait
+    return intent.with_terms(position_effect=PositionEffect.OPEN, product=first.terms.product), wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Follows:
 
 
 def after_first_leg(signal: Signal, first: LiveOrder) -> Follows:
+    """It opens under the product that the first closed."""
+    signal = signal.model_copy(update={"product": first.terms.product})
     if first.terms.position_effect is not PositionEffect.CLOSE and first.status is OrderStatus.FILLED:
         return Follows()  # what was held was gone by then, and it did all of it
     if first.status is not OrderStatus.FILLED:
