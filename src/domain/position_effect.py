@@ -19,7 +19,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits
 from liveorder.domain.position_figure import nothing_left
-from liveorder.domain.products import placed, product_to_close, product_to_lead
+from liveorder.domain.products import placed, product_met, product_to_close, product_to_lead
 from liveorder.domain.risk import Exposure, OpenExposure, ProductPart, RiskRefusal, Stake, closable
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
@@ -297,6 +297,26 @@ def amount_of(signal: Signal, by: Basis) -> Amount:
             return _refused(signal, side, effect, product)
         by = by.under(product)
         return replace(_to_close(signal, signal.side or by.standing.side_that_closes, by), product=by.product)
+    product = _product_of(signal, side, effect, by)
+    if isinstance(product, RiskRefusal):
+        return _refused(signal, side, effect, product)
+    by = by.under(product)
+    return replace(_as_it_is(signal, side, effect, by), product=by.product)
+
+
+def _product_of(signal: Signal, side: Side, effect: PositionEffect | None, by: Basis) -> Product | RiskRefusal | None:
+    """Under which an order goes out that does not say CLOSE. An OPEN turns round what is on its other side, and where nothing may
+    be short a sale with a size is of what is there: each is of the product of that.
+    """
+    is_sale = effect is None and side is Side.SELL and by.is_long_only and bool(signal.sizes)
+    if effect is not PositionEffect.OPEN and not is_sale:
+        return signal.product or by.product
+    of_what = by.standing.parts, by.product, by.standing.whose, by.instrument.symbol
+    return product_met(signal.product, side, *of_what, may_come=is_sale)
+
+
+def _as_it_is(signal: Signal, side: Side, effect: PositionEffect | None, by: Basis) -> Amount:
+    """What an order that does not say CLOSE comes to under its product."""
     amount = _to_open(signal, side, effect, by)
     if amount.problem is not None or amount.refusal is not None:
         return amount

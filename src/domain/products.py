@@ -4,7 +4,7 @@ is held would open a position beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from liveorder.domain.risk import Exposure, ProductPart, RiskRefusal, Stake
@@ -34,11 +34,35 @@ def product_to_close(
         return RiskRefusal("nothing_to_close", message, "0", "more than 0")
     closed = [product for product, units in held.items() if side is None or (units > 0) is (side is Side.SELL)]
     if len(closed) > 1:
-        message = f"{who} holds {symbol} under several products, {_listed(held)}, each a position of its own; name `product`"
-        return RiskRefusal("several_products", message, str(len(closed)), "1")
+        return _several(held, closed, who, symbol)
     may_come = [product for product, part in parts.items() if part.own.buys or part.own.sells]
     found = closed or [*held] or may_come
     return (found[0] or usual) if len(found) == 1 else usual
+
+
+def product_met(
+    named: Product | None,
+    side: Side,
+    parts: Mapping[Product | None, ProductPart],
+    usual: Product | None,
+    who: str,
+    symbol: str,
+    *,
+    may_come: bool = False,
+) -> Product | RiskRefusal | None:
+    """Of an order that turns round what is on its other side, or is of what is there: the product that is named, else the `usual`
+    one if some of that is held so, else the only one that is. Where none is, with `may_come` the only one that open orders could
+    bring, else the usual one.
+    """
+    if named is not None:
+        return named
+    held = _held(parts, usual)
+    met = [product for product, units in held.items() if (units > 0) is (side is Side.SELL)]
+    if not met and may_come:
+        met = [product for product, part in parts.items() if part.own.taken_by(side.opposite)]
+    if usual in met or not met:
+        return usual
+    return met[0] if len(met) == 1 else _several(held, met, who, symbol)
 
 
 def product_to_lead(
@@ -87,6 +111,11 @@ def _held(parts: Mapping[Product | None, ProductPart], usual: Product | None) ->
         name = product or usual
         held[name] = EXACT.add(held.get(name, ZERO), part.own.quantity)
     return {product: units for product, units in held.items() if units}
+
+
+def _several(held: Mapping[Product | None, Decimal], of_them: Sequence[Product | None], who: str, symbol: str) -> RiskRefusal:
+    message = f"{who} holds {symbol} under several products, {_listed(held)}, each a position of its own; name `product`"
+    return RiskRefusal("several_products", message, str(len(of_them)), "1")
 
 
 def _listed(held: Mapping[Product | None, Decimal]) -> str:

@@ -83,13 +83,15 @@ def short_selling(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """
     if limits.allow_short_selling or case.proposal.terms.side is Side.BUY:
         return None
-    own, account = case.view.own, case.view.exposure
+    has = case.view.of_order
+    own, account = has.own, has.account
     of_own, of_account = own.quantity - own.sells, account.quantity - account.sells.quantity
     held = min(of_own, of_account)
     left = held - (case.proposal.units or ZERO)
     if left >= 0 and case.proposal.units is not None:
         return None
-    symbol, sellable, whose = case.proposal.instrument.symbol, decimal_text(max(held, ZERO)), case.proposal.strategy_name
+    symbol = f"{case.proposal.instrument.symbol}{_under(case)}"
+    sellable, whose = decimal_text(max(held, ZERO)), case.proposal.strategy_name
     message = f"{sellable} {symbol} can be sold by {whose}; to sell short, set allow_short_selling"
     if of_own > of_account:
         message = f"{whose} has {decimal_text(of_own)} {symbol} to sell, the account {sellable}: another strategy is short of it"
@@ -102,8 +104,7 @@ def beyond_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """An order that says CLOSE takes nothing beyond zero, whatever short selling is allowed. Nor does one that was approved as it
     only reduces, when it is sent again. What surely reduces is not asked.
     """
-    terms, own = case.proposal.terms, case.view.of_order.own
-    under = "" if case.view.part is None else f" under {terms.product}"
+    terms, own, under = case.proposal.terms, case.view.of_order.own, _under(case)
     says_close = terms.position_effect is PositionEffect.CLOSE
     if not says_close and not (terms.reduces_only and case.proposal.is_new):
         return None
@@ -116,3 +117,8 @@ def beyond_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
         f"this is for {units}; close less, or give no size to close what is left"
     )
     return RiskRefusal("beyond_zero", message, units, decimal_text(left))
+
+
+def _under(case: RiskCase) -> str:
+    """For people, where a position is kept for each product."""
+    return "" if case.view.part is None else f" under {case.proposal.terms.product}"

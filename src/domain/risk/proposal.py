@@ -111,7 +111,7 @@ class RiskView(NamedTuple):
     doubts: tuple[UUID, ...] = ()
     """Orders in this instrument of which a request may or may not have arrived."""
     part: ProductPart | None = None
-    """Of an order that closes under a product: what there is under that; None: a position is kept over all products."""
+    """Of an order under a product: what there is under that; None: a position is kept over all products."""
     own_doubts: tuple[UUID, ...] = ()
     """Those of them that are the strategy's that orders."""
     last_alike: SentOrder | None = None

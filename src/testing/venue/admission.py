@@ -39,7 +39,7 @@ class Admission:
         if placed.side is Side.SELL and not account.terms.allows_short:
             self._check_held(account, placed, quantity)
         if not account.terms.crosses_zero:
-            _check_zero(account.held(placed.instrument), placed.side, quantity)
+            _check_zero(account.held_under(placed.instrument, placed.product), placed.side, quantity)
         return quantity
 
     def admit_change(self, order: VenueOrder, terms: ReplacedTerms) -> None:

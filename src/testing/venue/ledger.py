@@ -71,6 +71,10 @@ class LedgerAccount:
         holding = self.holdings.get(instrument_key)
         return holding.quantity if holding else ZERO
 
+    def held_under(self, instrument_key: str, product: Product | None) -> Decimal:
+        part = self.parts.get((instrument_key, product))
+        return part.quantity if part else ZERO
+
 
 class VenueLedger:
     """The accounts of a venue."""

@@ -31,7 +31,7 @@ from liveorder.domain.position_effect import Standing
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import OpenExposure, ProductPart, RiskView, SentOrder, Stake, likeness
-from liveorder.domain.values import EXACT, ZERO, PositionEffect, Product
+from liveorder.domain.values import EXACT, ZERO, Product
 
 
 class RiskBook:
@@ -252,13 +252,13 @@ class RiskBook:
     def part(
         self, intent: OrderRequested, usual: Product | None, theirs: Mapping[Product | None, Decimal] | None = None
     ) -> ProductPart | None:
-        """What there is under the product that an order closes, for that order; None of one that says no CLOSE, or no product, and
-        of what a kill closes: that goes by what the broker holds under each. `theirs`: see `Standing.hearing`.
+        """What there is under the product of an order, for that order; None of one without a product, and of what a kill closes:
+        that goes by what the broker holds under each. `theirs`: see `Standing.hearing`.
 
         What is of no known product counts for the `usual` one, unless `theirs` says where it is.
         """
         terms = intent.terms
-        if terms.product is None or terms.position_effect is not PositionEffect.CLOSE or intent.strategy_name == FLATTEN:
+        if terms.product is None or intent.strategy_name == FLATTEN:
             return None
         standing = self.standing(intent.account_id, intent.strategy_name, intent.instrument, intent.order_id)
         return (standing if theirs is None else standing.hearing(theirs)).part_under(terms.product, usual)
