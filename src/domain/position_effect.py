@@ -19,7 +19,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits
 from liveorder.domain.position_figure import nothing_left
-from liveorder.domain.products import placed, product_met, product_to_close, product_to_lead
+from liveorder.domain.products import may_be_of_any, placed, product_met, product_to_close, product_to_lead
 from liveorder.domain.risk import Exposure, OpenExposure, ProductPart, RiskRefusal, Stake, closable
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
@@ -219,7 +219,9 @@ class Amount:
     awaits_entries: bool = False
     """It is a sale of more than is held where nothing may be short, and orders that are open bring the rest."""
     product: Product | None = None
-    """Under which it closes, or leads to a target; None: as the signal says, else the usual one."""
+    """Under which it goes out; None: as the signal says, else the usual one."""
+    of_product: Standing | None = None
+    """By which it was sized; None: it was not. Over all products while it is of no certain one."""
 
 
 def equity_of(account: BrokerAccount | None, currency: str, now: datetime) -> Decimal | RiskRefusal:
@@ -286,22 +288,24 @@ def amount_of(signal: Signal, by: Basis) -> Amount:
     if signal.has_target:
         product = product_to_lead(signal.product, *of_what)
         if isinstance(product, RiskRefusal):
-            return _refused(signal, side_for_price(signal, by.standing), None, product)
+            return _of_no_product(signal, side_for_price(signal, by.standing), None, product, by)
         by = by.under(product)
-        return replace(_to_target(signal, by), product=by.product)
+        return replace(_to_target(signal, by), product=by.product, of_product=by.standing)
     effect = effect_of(signal, by.standing)
     side = signal.side or by.standing.side_that_closes
     if effect is PositionEffect.CLOSE:
         product = product_to_close(signal.product, signal.side, *of_what)
         if isinstance(product, RiskRefusal):
-            return _refused(signal, side, effect, product)
-        by = by.under(product)
-        return replace(_to_close(signal, signal.side or by.standing.side_that_closes, by), product=by.product)
+            return _of_no_product(signal, side, effect, product, by)
+        if not may_be_of_any(signal.product, by.standing.parts):
+            by = by.under(product)
+        amount = _to_close(signal, signal.side or by.standing.side_that_closes, by)
+        return replace(amount, product=by.product, of_product=by.standing)
     product = _product_of(signal, side, effect, by)
     if isinstance(product, RiskRefusal):
-        return _refused(signal, side, effect, product)
+        return _of_no_product(signal, side, effect, product, by)
     by = by.under(product)
-    return replace(_as_it_is(signal, side, effect, by), product=by.product)
+    return replace(_as_it_is(signal, side, effect, by), product=by.product, of_product=by.standing)
 
 
 def _product_of(signal: Signal, side: Side, effect: PositionEffect | None, by: Basis) -> Product | RiskRefusal | None:
@@ -660,6 +664,11 @@ def _no_price(by: Basis, remedy: str) -> RiskRefusal:
 def _refused(signal: Signal, side: Side, effect: PositionEffect | None, refusal: RiskRefusal | None) -> Amount:
     """What was asked for, as it was."""
     return Amount(side, effect, signal.quantity, signal.notional, refusal=refusal)
+
+
+def _of_no_product(signal: Signal, side: Side, effect: PositionEffect | None, refusal: RiskRefusal, by: Basis) -> Amount:
+    """It has no product whatever becomes of open orders, so it waits for none."""
+    return replace(_refused(signal, side, effect, refusal), of_product=Standing(by.standing.whose))
 
 
 def _rounded(amount: Amount, units: Decimal, by: Basis) -> Amount:

@@ -40,6 +40,14 @@ def product_to_close(
     return (found[0] or usual) if len(found) == 1 else usual
 
 
+def may_be_of_any(named: Product | None, parts: Mapping[Product | None, ProductPart]) -> bool:
+    """Whether what closes is of no certain product yet: none is named, nothing is held, and open orders may bring some of it under
+    several.
+    """
+    is_held = any(part.own.quantity for part in parts.values())
+    return named is None and not is_held and sum(part.own != Stake() for part in parts.values()) > 1
+
+
 def product_met(
     named: Product | None,
     side: Side,

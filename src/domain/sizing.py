@@ -71,6 +71,8 @@ class SizedIntent:
     priced: Priced
     standing: Standing
     """What its strategy had."""
+    of_product: Standing
+    """What of that it was sized by: see `Amount`."""
     problem: InvalidInput | None = None
     refusal: RiskRefusal | None = None
     figures: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -89,7 +91,7 @@ class SizedIntent:
     @property
     def once_entered(self) -> OrderRequested | None:
         """Of an exit without an amount yet: as it would be once all of its entries are filled; None while that is not known."""
-        terms, own = self.intent.terms, self.standing.own
+        terms, own = self.intent.terms, self.of_product.own
         most = EXACT.add(abs(own.quantity), own.taken_by(terms.side.opposite))
         return self.intent.with_terms(quantity=terms.quantity or most, notional=None) if terms.quantity or most else None
 
@@ -205,7 +207,8 @@ def size(
     )
     problem = amount.problem or too_low
     waits_for = amount.in_the_way, amount.in_doubt, amount.is_first_leg, amount.guards_held, amount.awaits_entries
-    return SizedIntent(intent, priced, standing, problem, amount.refusal, amount.figures, *waits_for)
+    of_product = amount.of_product or standing
+    return SizedIntent(intent, priced, standing, of_product, problem, amount.refusal, amount.figures, *waits_for)
 
 
 _SAID = tuple(name for name in OrderTerms.__struct_fields__ if name in Signal.model_fields and name != "hours")
