@@ -52,16 +52,15 @@ class Standing(NamedTuple):
     """Its orders that wait and came later than the one that is sized: nothing else here counts them."""
     parts: Mapping[Product | None, ProductPart] = NO_PARTS
     """By product, where a position is kept for each; under None what is of no known product."""
+    is_of_a_kill: bool = False
+    """It closes what the broker holds under each product, whatever our book says."""
 
     def under(self, product: Product | None, usual: Product | None) -> Standing:
         """What there is under the product. What is of no known product counts for the `usual` one; where there is none, for any."""
         part = self.part_under(product, usual)
         if part is None:
             return self
-        orders, later = (
-            tuple(each for each in those if each.terms is None or each.terms.product in (product, None))
-            for those in (self.orders, self.later)
-        )
+        orders, later = (tuple(each for each in those if each.product in (product, None)) for those in (self.orders, self.later))
         return Standing(self.whose, part.own, part.account, part.difference, orders, part.heard_difference, later)
 
     def part_under(self, product: Product | None, usual: Product | None) -> ProductPart | None:
@@ -82,6 +81,8 @@ class Standing(NamedTuple):
         ours = placed(ours, theirs) if ours else ours
         products = dict.fromkeys((*ours, *named)) if ours else ()
         parts = {product: ours.get(product, ProductPart()).hearing(theirs, product, heard) for product in products}
+        if self.is_of_a_kill and None not in theirs:
+            parts = {product: part.as_at_broker() for product, part in parts.items()}
         return self._replace(heard_difference=heard, parts=parts)
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
@@ -124,9 +125,8 @@ class Standing(NamedTuple):
             heard = account.unexplained(heard, each.side)
             own = own.minus(each.side, self.units_of(each))
             account = account.minus(each.side, each.quantity, each.value)
-            product = None if each.terms is None else each.terms.product
-            if product in parts:
-                parts[product] = parts[product].without(each.side, self.units_of(each), each.quantity)
+            if each.product in parts:
+                parts[each.product] = parts[each.product].without(each.side, self.units_of(each), each.quantity)
         left = tuple(each for each in self.orders if each not in orders)
         return self._replace(own=own, account=account, heard_difference=heard, orders=left, parts=parts)
 

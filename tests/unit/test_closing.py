@@ -16,8 +16,13 @@ D = Decimal
 
 def closing(own: Mapping[str, int | str], held: Mapping[Product | None, int | str], **more: Any) -> ClosingPlan:
     usual: dict[str, Any] = {"buying": {}, "selling": {}, "usual": None, "lot_size": D(1)}
-    parts = [HeldPart(product, D(quantity)) for product, quantity in held.items()]
-    return closing_of({name: D(units) for name, units in own.items()}, parts, **usual | more)
+    of_no_product: dict[Product | None, dict[str, Decimal]] = {None: {name: D(units) for name, units in own.items()}}
+    return closing_of(of_no_product, [HeldPart(product, D(quantity)) for product, quantity in held.items()], **usual | more)
+
+
+def by_product(own: Mapping[str, Mapping[Product | None, int]]) -> dict[Product | None, dict[str, Decimal]]:
+    products = {product for parts in own.values() for product in parts}
+    return {product: {name: D(parts[product]) for name, parts in own.items() if product in parts} for product in products}
 
 
 def orders(found: ClosingPlan) -> list[Any]:
@@ -59,7 +64,7 @@ def test_what_is_kept_says_why(own: dict[str, int | str], held: int | str, kept:
 
 
 def test_what_open_and_doubtful_orders_could_take_is_left_to_them() -> None:
-    found = closing({"a": 10, "b": 5}, {None: 15}, selling={"a": D(3), "flatten": D(1)}, buying={"b": D(3)})
+    found = closing({"a": 10, "b": 5}, {None: 15}, selling={None: {"a": D(3), "flatten": D(1)}}, buying={None: {"b": D(3)}})
     assert orders(found) == [(None, Side.SELL, 11, {"a": 7, "b": 4})]
     assert found.kept[0].quantity == 4
     assert "in-doubt orders" in found.kept[0].reason
@@ -73,6 +78,83 @@ def test_products_are_closed_one_by_one_ours_first_and_a_persons_shares_last() -
         (Product.CNC, Side.SELL, 2, {"a": 1, "b": 1}),
     ]
     assert [(kept.part.product, kept.quantity) for kept in found.kept] == [(Product.CNC, D(48))]
+
+
+MIS, CNC, NRML = Product.MIS, Product.CNC, Product.NRML
+
+
+@pytest.mark.parametrize(
+    ("own", "held", "doubts", "expected"),
+    [
+        (
+            {"swing": {CNC: 100}, "day": {MIS: -40}},
+            {CNC: 100, MIS: -40},
+            {},
+            [(CNC, Side.SELL, 100, {"swing": 100}), (MIS, Side.BUY, 40, {"day": 40})],
+        ),
+        ({"a": {MIS: 10, CNC: -10}}, {MIS: 10, CNC: -10}, {}, [(MIS, Side.SELL, 10, {"a": 10}), (CNC, Side.BUY, 10, {"a": 10})]),
+        (
+            {"a": {MIS: 10}, "b": {CNC: 4}},
+            {MIS: 10, CNC: 4},
+            {},
+            [(MIS, Side.SELL, 10, {"a": 10}), (CNC, Side.SELL, 4, {"b": 4})],
+        ),
+        ({"a": {MIS: 10}, "b": {CNC: 4}}, {MIS: 10, CNC: 4}, {CNC: {"b": 4}}, [(MIS, Side.SELL, 10, {"a": 10})]),
+        ({"swing": {CNC: 10}}, {CNC: 10}, {MIS: {"day": 10}}, [(CNC, Side.SELL, 10, {"swing": 10})]),
+        ({"a": {MIS: 10}, "b": {CNC: 4}}, {CNC: 14}, {}, [(CNC, Side.SELL, 14, {"a": 10, "b": 4})]),
+        ({"a": {MIS: 10}, "b": {CNC: 4}}, {CNC: 9}, {}, [(CNC, Side.SELL, 9, {"b": 4, "a": 5})]),
+        ({"a": {MIS: 10}}, {CNC: 10}, {MIS: {"a": 4}}, [(CNC, Side.SELL, 6, {"a": 6})]),
+        (
+            {"a": {None: 10}, "b": {MIS: 5}},
+            {CNC: 20, MIS: 9},
+            {},
+            [(MIS, Side.SELL, 9, {"b": 5, "a": 4}), (CNC, Side.SELL, 6, {"a": 6})],
+        ),
+        (
+            {"a": {MIS: 10}, "b": {MIS: -4}, "c": {None: 5}},
+            {MIS: 6, CNC: 5},
+            {},
+            [(MIS, Side.SELL, 6, {"a": 6}), (CNC, Side.SELL, 5, {"c": 5})],
+        ),
+        ({"a": {MIS: 10}, "b": {CNC: -4}}, {None: 6}, {}, [(None, Side.SELL, 6, {"a": 6})]),
+        ({"a": {MIS: 10}}, {MIS: 10}, {None: {"a": 3}}, [(MIS, Side.SELL, 7, {"a": 7})]),
+        ({"a": {None: 10}}, {MIS: 3, CNC: 50}, {MIS: {"a": 4}}, [(CNC, Side.SELL, 6, {"a": 6})]),
+        ({"a": {None: 10}}, {CNC: 50}, {MIS: {"b": 4}}, [(CNC, Side.SELL, 10, {"a": 10})]),
+    ],
+)
+def test_each_product_is_closed_for_those_who_hold_it_and_what_is_left_of_ours_under_others(
+    own: Any, held: Any, doubts: Any, expected: list[Any]
+) -> None:
+    """`doubts`: open orders to sell."""
+    selling = {product: {name: D(units) for name, units in theirs.items()} for product, theirs in doubts.items()}
+    parts = [HeldPart(product, D(units)) for product, units in held.items()]
+    found = closing_of(by_product(own), parts, buying={}, selling=selling, usual=None, lot_size=D(1))
+    assert orders(found) == expected
+
+
+PARTS = st.dictionaries(st.sampled_from((MIS, CNC, NRML, None)), st.integers(-9, 9), max_size=3)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), PARTS), st.dictionaries(st.sampled_from((MIS, CNC, NRML)), st.integers(-15, 15)))
+def test_what_our_book_and_the_broker_have_alike_is_closed_for_its_holders(
+    own: Mapping[str, Mapping[Product | None, int]], held: Mapping[Product, int]
+) -> None:
+    """What is held under others neither adds to that nor takes from it, and nobody's share is of more than is his on that side."""
+    parts = [HeldPart(product, D(units)) for product, units in held.items()]
+    found = closing_of(by_product(own), parts, buying={}, selling={}, usual=CNC, lot_size=D(1))
+    closed = {(order.product, order.side): order for order in found.orders}
+    for product, units in held.items():
+        side = Side.SELL if units > 0 else Side.BUY
+        ours = sum(theirs.get(product, 0) for theirs in own.values())
+        alike = min(abs(ours), abs(units)) if ours * units > 0 else 0
+        order = closed.get((product, side))
+        assert (order.quantity if order else 0) >= alike
+        assert (order.quantity if order else 0) <= abs(units)
+    for name, theirs in own.items():
+        for side in Side:
+            shares = [share for order in found.orders if order.side is side for share in order.shares]
+            shared = sum(share.quantity for share in shares if share.strategy_name == name)
+            assert shared <= sum(abs(units) for units in theirs.values() if side.sign * units < 0)
 
 
 names, holdings = st.sampled_from("abcd"), st.decimals("-30", "30", places=1)

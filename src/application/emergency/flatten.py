@@ -28,7 +28,7 @@ from liveorder.application.risk.position_figures import PositionFigures
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.claim import recognition
-from liveorder.domain.closing import ClosingOrder, Crossing, HeldPart, closing_of, crossings
+from liveorder.domain.closing import ByProduct, ClosingOrder, Crossing, HeldPart, closing_of, crossings
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
 from liveorder.domain.events import PERSON
 from liveorder.domain.instrument import Instrument
@@ -38,7 +38,7 @@ from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.domain.position_booking import HoldingKey, Whose, holding_key
 from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import OrderRole, OrderType, Product, Side, total
+from liveorder.domain.values import EXACT, OrderRole, OrderType, Product, Side, total
 
 PART_SECONDS = 5.0
 """Maximum wait for a cancelled order, and for the order that closes one part of a position, before the next order is sent."""
@@ -174,20 +174,24 @@ class Flatten:
                 closing.orders.append(order)
         return sent
 
-    def _open(self, account_id: str, key: str, side: Side) -> dict[str, Decimal]:
+    def _open(self, account_id: str, key: str, side: Side) -> ByProduct:
         """Units that open and in-doubt orders of each strategy could still trade."""
-        units: defaultdict[str, list[Decimal]] = defaultdict(list)
+        units: defaultdict[Product | None, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for order in self._risk.open_orders(account_id):
             if (order.instrument_key, order.side) == (key, side):
+                of_product = units[order.product]
                 for name, part in order.parts:
-                    units[name].append(part)
-        return {name: total(each) for name, each in units.items()}
+                    of_product[name] = EXACT.add(of_product[name], part)
+        return units
 
-    def _own(self, account_id: str, contract: HoldingKey) -> dict[str, Decimal]:
-        """Signed units of the contract by strategy; those that hold none are left out."""
-        holdings = self._risk.holdings(account_id, contract.instrument).items()
-        same = [(key, held) for key, held in holdings if key._replace(strategy_name=contract.strategy_name) == contract]
-        return {key.strategy_name: held.quantity for key, held in same if held.quantity}
+    def _own(self, account_id: str, contract: HoldingKey) -> ByProduct:
+        """Signed units of the contract; strategies that hold none are left out."""
+        own: defaultdict[Product | None, dict[str, Decimal]] = defaultdict(dict)
+        for key, parts in self._risk.units_by_product(account_id, contract.instrument).items():
+            if key._replace(strategy_name=contract.strategy_name) == contract:
+                for product, units in parts.items():
+                    own[product][key.strategy_name] = units
+        return own
 
     async def _send(self, gateway: Gateway, instrument: Instrument, order: ClosingOrder, actor: str) -> LiveOrder:
         """The order, or the one before it where that is not surely closed. Raises `LiveOrderError`."""
@@ -258,11 +262,7 @@ class Flatten:
 
     def _crossings(self, account_id: str, contract: HoldingKey) -> list[tuple[Product | None, Crossing]]:
         """What strategies hold of the contract against each other, under the same product."""
-        own: defaultdict[Product | None, dict[str, Decimal]] = defaultdict(dict)
-        for key, parts in self._risk.units_by_product(account_id, contract.instrument).items():
-            if key._replace(strategy_name=contract.strategy_name) == contract:
-                for product, units in parts.items():
-                    own[product][key.strategy_name] = units
+        own = self._own(account_id, contract)
         return [(product, crossing) for product, holders in own.items() for crossing in crossings(holders)]
 
     async def _price(self, gateway: Gateway, instrument: Instrument, orders: Sequence[LiveOrder]) -> tuple[Decimal | None, str]:

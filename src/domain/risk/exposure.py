@@ -203,6 +203,10 @@ class ProductPart(NamedTuple):
             return self._replace(heard_difference=None if product is None else of_all)
         return self._replace(heard_difference=_WIDE.subtract(theirs.get(product, ZERO), self.account.quantity))
 
+    def as_at_broker(self) -> ProductPart:
+        """What the broker holds in place of what we have of it; what is open as it is."""
+        return self.but_held(self.at_broker, self.at_broker)._replace(heard_difference=ZERO)
+
     def without(self, side: Side, own_units: Decimal, units: Decimal) -> ProductPart:
         """Without an open order, of which `own_units` are the strategy's; and without what it may have filled."""
         heard = self.account.unexplained(self.heard_difference, side)

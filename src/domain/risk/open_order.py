@@ -11,7 +11,7 @@ from liveorder.domain.order.events import WaitReason
 from liveorder.domain.order.shares import left_to_get, shared_out
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.exposure import dearest, with_trail, worst_price
-from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Side, total
+from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Product, Side, total
 
 
 class OpenExposure(NamedTuple):
@@ -41,6 +41,10 @@ class OpenExposure(NamedTuple):
     def parts(self) -> tuple[tuple[str, Decimal], ...]:
         """Units by strategy, those of the order's own too."""
         return self.shares or ((self.strategy_name, self.quantity),)
+
+    @property
+    def product(self) -> Product | None:
+        return None if self.terms is None else self.terms.product
 
     @property
     def role(self) -> OrderRole:

@@ -252,13 +252,13 @@ class RiskBook:
     def part(
         self, intent: OrderRequested, usual: Product | None, theirs: Mapping[Product | None, Decimal] | None = None
     ) -> ProductPart | None:
-        """What there is under the product of an order, for that order; None of one without a product, and of what a kill closes:
-        that goes by what the broker holds under each. `theirs`: see `Standing.hearing`.
+        """What there is under the product of an order, for that order; None of one without a product. `theirs`: see
+        `Standing.hearing`.
 
         What is of no known product counts for the `usual` one, unless `theirs` says where it is.
         """
         terms = intent.terms
-        if terms.product is None or intent.strategy_name == FLATTEN:
+        if terms.product is None:
             return None
         standing = self.standing(intent.account_id, intent.strategy_name, intent.instrument, intent.order_id)
         return (standing if theirs is None else standing.hearing(theirs)).part_under(terms.product, usual)
@@ -288,7 +288,10 @@ class RiskBook:
         difference_of = partial(account.difference_of, holding.key)
         parts = holding.parts_under(None if whose is None else [whose], difference_of, {each.order_id for each in uncounted})
         exposure = without(holding, uncounted)
-        return Standing(whose or f"account {account_id}", own, exposure, difference, others, later=later, parts=parts)
+        is_of_a_kill = strategy_name == FLATTEN
+        return Standing(
+            whose or f"account {account_id}", own, exposure, difference, others, later=later, parts=parts, is_of_a_kill=is_of_a_kill
+        )
 
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""

@@ -132,7 +132,7 @@ class InstrumentFigures:
                 own = order.quantity if strategies is None else total(units for name, units in order.parts if name in strategies)
                 stake = Stake().plus(order.side, own)
                 part = ProductPart(stake, Exposure().plus(order.side, order.quantity, ZERO))
-                parts[_product_of(order)] = parts[_product_of(order)].plus(part)
+                parts[order.product] = parts[order.product].plus(part)
         return {product: part._replace(difference=difference_of(product)) for product, part in parts.items()}
 
     def change(self, strategy_name: str, units: Decimal) -> None:
@@ -150,7 +150,7 @@ class InstrumentFigures:
             self.covers.open(order.order_id, order.quantity, order.value)
         if order.is_in_doubt:
             self.doubts[order.order_id] = None
-        if _product_of(order) is not None:
+        if order.product is not None:
             self.under_products[order.order_id] = None
 
     def close(self, order: OpenExposure) -> None:
@@ -183,10 +183,6 @@ def _once_left(held: Decimal, change: Decimal) -> Decimal:
         return held
     left = EXACT.add(held, change)
     return left if left * held > 0 else ZERO
-
-
-def _product_of(order: OpenExposure) -> Product | None:
-    return None if order.terms is None else order.terms.product
 
 
 def value_of(position: Position, price: Price | None) -> Decimal:
