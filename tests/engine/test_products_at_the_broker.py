@@ -26,7 +26,6 @@ async def adopted_of_no_product(scene: Scene, engine: Engine, **parts: int) -> N
     held = D(sum(parts.values()))
     with patch.object(Adopt, "_product", AsyncMock(return_value=None)):
         await engine.adopt.adopt_position(ACCOUNT, "RELIANCE", "NSE", held, D(1200), "old", "ann", None, "default")
-    assert engine.risk.account_by_product(ACCOUNT, RELIANCE) == {None: held}
 
 
 @pytest.mark.parametrize("is_compared", [False, True], ids=["never compared", "compared"])
@@ -64,6 +63,7 @@ async def test_liveorder_close_closes_what_is_of_no_known_product_under_the_brok
 async def test_held_under_several_products_at_the_broker_one_has_to_be_named(tmp_path: Path) -> None:
     async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
         await adopted_of_no_product(scene, engine, MIS=6, NRML=4)
+        assert engine.risk.account_by_product(ACCOUNT, RELIANCE) == {None: D(10)}
         assert "6 under MIS, 4 under NRML" in ((await out(engine)).error_message or "")
         assert "holds no RELIANCE under CNC" in ((await out(engine, "other", CNC)).error_message or "")
         for product, units in ((MIS, 6), (NRML, 4)):
@@ -71,6 +71,18 @@ async def test_held_under_several_products_at_the_broker_one_has_to_be_named(tmp
             assert (order.terms.product, order.filled_quantity) == (product, D(units))
         assert await at_venue(scene) == {}
         assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+
+
+async def test_where_it_is_is_told_anew_by_each_comparison(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=SHORTS, **IN_INDIA) as scene, scene.living() as engine:
+        await adopted_of_no_product(scene, engine, MIS=10)
+        await engine.reconcile.reconcile(ACCOUNT)
+        await out(engine, "first")
+        await adopted_of_no_product(scene, engine, CNC=5)
+        assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+        order = await out(engine, "second")
+        assert (order.terms.product, order.filled_quantity) == (CNC, D(5))
+        assert await at_venue(scene) == {}
 
 
 AGAINST: Mapping[str, tuple[int, int]] = {"net zero": (10, -10), "net short": (10, -15), "net long": (10, -5), "short": (-10, 10)}

@@ -111,8 +111,8 @@ class InstrumentFigures:
         for row_key in self.stored:
             for product, units in self._units_by_product(row_key, None).items():
                 ours[product] = EXACT.add(ours[product], units)
-        if len(beyond := beyond_ours(ours, theirs)) == 1:
-            (self.place_of_unknown,) = beyond
+        if beyond := [*beyond_ours(ours, theirs)]:
+            self.place_of_unknown = beyond[0] if len(beyond) == 1 else None
 
     def parts_under(
         self, strategies: Collection[str] | None, difference_of: Callable[[Product | None], Decimal | None], uncounted: set[UUID]
