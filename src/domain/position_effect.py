@@ -20,7 +20,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits
 from liveorder.domain.position_figure import nothing_left
 from liveorder.domain.products import may_be_of_any, placed, product_met, product_to_close, product_to_lead
-from liveorder.domain.risk import Exposure, OpenExposure, ProductPart, RiskRefusal, Stake, closable
+from liveorder.domain.risk import Exposure, OpenExposure, ProductPart, RiskRefusal, Stake
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Product, Side, total, trades_at_once
@@ -85,10 +85,10 @@ class Standing(NamedTuple):
             parts = {product: part.as_at_broker() for product, part in parts.items()}
         return self._replace(heard_difference=heard, parts=parts)
 
-    def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
+    def closable_by(self, side: Side, *, may_be_short: bool, crosses_zero: bool = True) -> Decimal:
         """See `closable`."""
-        difference = self.difference if self.heard_difference is None else self.heard_difference
-        return closable(self.own, self.account, difference, side, may_be_short=may_be_short)
+        part = ProductPart(self.own, self.account, self.difference, self.heard_difference)
+        return part.closable_by(side, may_be_short=may_be_short, crosses_zero=crosses_zero)
 
     def nothing_left_for(self, side: Side, symbol: str, *, may_be_short: bool) -> RiskRefusal | None:
         """Why an order of this side that closes can take nothing: the broker said so. None where it can, or did not say."""
@@ -348,7 +348,7 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
     may_be_short, left = by.limits.allow_short_selling, free.own.reducible_by(side)
     if refusal := free.nothing_left_for(side, by.what, may_be_short=may_be_short):
         return _refused(signal, side, PositionEffect.CLOSE, refusal)
-    most = free.closable_by(side, may_be_short=may_be_short) or left
+    most = free.closable_by(side, may_be_short=may_be_short, crosses_zero=by.crosses_zero) or left
     """Where the broker may have nothing of it, the risk rules say so of the whole."""
     wanted = _wanted(signal, most, by)
     if wanted is None:
@@ -507,7 +507,7 @@ def _turned(signal: Signal, opening: Amount, total_units: Decimal | None, by: Ba
         units = total_units if total_units is not None else EXACT.add(closes, opens or ZERO)
         return _rounded(Amount(side, None, figures=figures, in_the_way=in_the_way), units, by)
     free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
-    most = free.closable_by(side, may_be_short=True) or closes
+    most = free.closable_by(side, may_be_short=True, crosses_zero=by.crosses_zero) or closes
     leg = Amount(side, PositionEffect.CLOSE, figures=figures, in_the_way=in_the_way, is_first_leg=True)
     return _rounded(leg, min(closes, most), by)
 
@@ -553,7 +553,8 @@ def _to_target(signal: Signal, by: Basis) -> Amount:
         may_be_short = by.limits.allow_short_selling
         if refusal := standing.nothing_left_for(side, by.what, may_be_short=may_be_short):
             return replace(amount, refusal=refusal, in_the_way=())
-        units = min(units, standing.closable_by(side, may_be_short=may_be_short) or units)
+        most = standing.closable_by(side, may_be_short=may_be_short, crosses_zero=by.crosses_zero)
+        units = min(units, most or units)
     sized = _rounded(amount, units, by)
     return sized if sized.problem is None else replace(amount, refusal=_at_target(target, by))
 

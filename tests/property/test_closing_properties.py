@@ -32,6 +32,21 @@ def test_never_more_than_its_strategy_has_left_nor_than_what_is_said(
     assert most(stake, account, None) == 0
 
 
+@given(signed, units, signed, units, signed)
+def test_where_no_order_crosses_zero_none_is_for_more_than_the_broker_has_left_on_its_side(
+    own: Decimal, own_open: Decimal, ours: Decimal, others_open: Decimal, theirs: Decimal
+) -> None:
+    """Where it has nothing there, what is left to close opens what another strategy has."""
+    stake, account = Stake(own, sells=own_open), Exposure(ours, sells=OpenSide(own_open + others_open))
+    found = closable(stake, account, theirs - ours, Side.SELL, may_be_short=True, crosses_zero=False)
+    in_one = most(stake, account, theirs)
+    there = min(ours, theirs)
+    if there > 0:
+        assert found == min(in_one, max(there - own_open - others_open, Decimal(0)))
+    else:
+        assert found == in_one
+
+
 @given(st.lists(st.integers(1, 40).map(Decimal), min_size=1, max_size=5), units, st.randoms(use_true_random=False))
 def test_strategies_that_close_one_after_another_take_all_that_the_broker_has_and_no_more(
     held: list[Decimal], lacking: Decimal, chance: object

@@ -171,8 +171,11 @@ class RiskGate:
         has_window = any(each.repeat_window_seconds is not None for each in (limits, *(table.limits for table in tables)))
         last_alike = self._risk.last_alike(intent) if has_window else None
         is_killed = self._halts.now.is_killed(gateway.account_id, by_that_alone=True)
-        part, usual = self._risk.part(intent, gateway.terms.default_product), gateway.terms.default_product
-        view = view._replace(last_trade=last_trade, last_alike=last_alike, is_killed=is_killed, part=part)
+        usual = gateway.terms.default_product
+        part = self._risk.part(intent, usual)
+        view = view._replace(
+            last_trade=last_trade, last_alike=last_alike, is_killed=is_killed, part=part, crosses_zero=can.crosses_zero
+        )
         theirs = self._positions.latest_by_product(gateway.account_id, instrument.key)
         if theirs is not None and _may_reduce(intent, view):
             view = view.hearing(total(theirs.values()), self._risk.part(intent, usual, theirs))

@@ -117,7 +117,7 @@ class Assessment:
     is_unconfirmed: bool = False
     """It only reduces by our book: the broker did not say in time what the account holds."""
     at_most: Decimal | None = None
-    """Units, where by our book it only reduces, and by what the broker said no more than this would."""
+    """Units, where by our book it only reduces, and by what the broker said, or takes in one order, no more than this would."""
     at_broker: Decimal = ZERO
     """Signed units of the account, with `at_most`."""
     may_be_ours: bool = False
@@ -181,11 +181,12 @@ def _reduces_account(case: RiskCase) -> bool:
 
 def _at_most(case: RiskCase, limits: RiskLimits) -> Decimal | None:
     """An order that opens says so, or is for more than its strategy holds."""
-    has, terms, units = case.view.of_order, case.proposal.terms, case.proposal.units
-    lacking = terms.side.signed(has.heard_difference or ZERO)
-    if units is None or lacking <= 0 or units > has.own.reducible_by(terms.side) or terms.position_effect is PositionEffect.OPEN:
+    view, has, terms, units = case.view, case.view.of_order, case.proposal.terms, case.proposal.units
+    if units is None or units > has.own.reducible_by(terms.side) or terms.position_effect is PositionEffect.OPEN:
         return None
-    most = has.closable_by(terms.side, may_be_short=limits.allow_short_selling)
+    if view.crosses_zero and terms.side.signed(has.heard_difference or ZERO) <= 0:
+        return None
+    most = view.closable_by(terms.side, may_be_short=limits.allow_short_selling)
     return most if most < units else None
 
 

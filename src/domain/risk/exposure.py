@@ -141,21 +141,27 @@ class Stake(NamedTuple):
         return max(_WIDE.subtract(abs(self.quantity), self.taken_by(side)), ZERO)
 
 
-def closable(own: Stake, account: Exposure, difference: Decimal | None, side: Side, *, may_be_short: bool) -> Decimal:
+def closable(
+    own: Stake, account: Exposure, difference: Decimal | None, side: Side, *, may_be_short: bool, crosses_zero: bool = True
+) -> Decimal:
     """Units that a new order of `side` surely only takes off what its strategy holds (`own`).
 
     No more than it holds, less all that its open and in-doubt orders could still take. `difference`: the broker's quantity less the
     account's as we have it; None where that is not known, and then nothing is sure. What the broker lacks may be this strategy's:
     so no more than would be left of its own without that, or than the broker has beyond all that open orders could take, whichever
     is more. Where short selling is not allowed, a sale takes no more than the account holds either: another strategy may be short
-    of it.
+    of it. Nor does an order of either side at a broker that takes none across zero (`crosses_zero`), as long as the account has
+    some on that side: what is left once that is filled opens there what another strategy has.
     """
     if difference is None:
         return ZERO
     left, lacking = own.reducible_by(side), side.signed(difference)
+    theirs = _WIDE.add(account.quantity, difference) if lacking > 0 else account.quantity
+    of_broker = account.reducible_by(side, theirs)
     if left and lacking > 0:
-        of_broker = account.reducible_by(side, _WIDE.add(account.quantity, difference))
         left = max(_WIDE.subtract(left, lacking), min(left, of_broker), ZERO)
+    if not crosses_zero and side.signed(theirs) < 0:
+        left = min(left, of_broker)
     return left if may_be_short or side is Side.BUY else min(left, account.reducible_by(side, account.quantity))
 
 
@@ -172,9 +178,10 @@ class ProductPart(NamedTuple):
     heard_difference: Decimal | None = None
     """The same, as the broker said after our last fill; None: nothing of that kind was heard."""
 
-    def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
+    def closable_by(self, side: Side, *, may_be_short: bool, crosses_zero: bool = True) -> Decimal:
         """See `closable`."""
-        return closable(self.own, self.account, self.newest_difference, side, may_be_short=may_be_short)
+        difference = self.newest_difference
+        return closable(self.own, self.account, difference, side, may_be_short=may_be_short, crosses_zero=crosses_zero)
 
     @property
     def newest_difference(self) -> Decimal | None:

@@ -132,6 +132,8 @@ class RiskView(NamedTuple):
     """Of `last_price`; None when there is no price."""
     last_trade: Decimal | None = None
     """What the last trade was made at, where it is fresh: `last_price` is what the order would meet."""
+    crosses_zero: bool = True
+    """Whether its broker takes one order that closes and opens."""
     price_problem: str = ""
     """Why no price could be asked for, in the source's own words; empty where it answered."""
     buying_power: BuyingPower | None = None
@@ -160,7 +162,7 @@ class RiskView(NamedTuple):
 
     def closable_by(self, side: Side, *, may_be_short: bool) -> Decimal:
         """Units that a new order of `side` surely only takes off what its strategy holds: see `closable`."""
-        return self.of_order.closable_by(side, may_be_short=may_be_short)
+        return self.of_order.closable_by(side, may_be_short=may_be_short, crosses_zero=self.crosses_zero)
 
 
 @dataclass(frozen=True, slots=True)
