@@ -172,12 +172,14 @@ class RiskGate:
         last_alike = self._risk.last_alike(intent) if has_window else None
         is_killed = self._halts.now.is_killed(gateway.account_id, by_that_alone=True)
         usual = gateway.terms.default_product
-        part = self._risk.part(intent, usual)
+        part = None if intent.terms.product is None else self._risk.part(intent, usual)
         view = view._replace(
             last_trade=last_trade, last_alike=last_alike, is_killed=is_killed, part=part, crosses_zero=can.crosses_zero
         )
-        theirs = self._positions.latest_by_product(gateway.account_id, instrument.key)
-        if theirs is not None and _may_reduce(intent, view):
+        if (
+            _may_reduce(intent, view)
+            and (theirs := self._positions.latest_by_product(gateway.account_id, instrument.key)) is not None
+        ):
             view = view.hearing(total(theirs.values()), self._risk.part(intent, usual, theirs))
         return view, limits
 
