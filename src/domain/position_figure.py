@@ -93,5 +93,6 @@ def nothing_left(symbol: str, side: Side, at_broker: Decimal, *, may_be_ours: bo
             "`liveorder reconcile` shows it, `liveorder adopt` takes it over"
         )
         return RiskRefusal("nothing_to_close", message, plain(at_broker), "more than 0" if side is Side.SELL else "less than 0")
-    message = f"open orders can already {side} all {plain(left)} {symbol} that the account has left at its broker; cancel one first"
+    remedy = "send it again once they have ended" if may_be_ours else "cancel one first"
+    message = f"open orders can already {side} all {plain(left)} {symbol} that the account has left at its broker; {remedy}"
     return RiskRefusal("already_closing", message, plain(left), plain(left))

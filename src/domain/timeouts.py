@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 
 from liveorder.domain.order import LiveOrder
@@ -64,15 +64,15 @@ def why_to_cancel(order: LiveOrder, allowed: TimeAllowed | None, now: datetime, 
 
 @dataclass(frozen=True, slots=True)
 class LateCancel:
-    """A cancel for lateness, and when the next one may follow if it comes to nothing."""
+    """A cancel for lateness, and when the next one may follow if it comes to nothing. By a counter: no corrected clock moves it."""
 
     wait_seconds: float
-    not_before: datetime
+    not_before: float
 
     @classmethod
-    def due_after(cls, last: LateCancel | None, now: datetime) -> LateCancel | None:
-        """The one that is tried now; None before the wait after the last one is over."""
+    def due_after(cls, last: LateCancel | None, now: float) -> LateCancel | None:
+        """The one that is tried now; None before the wait after the last one is over. `now`: seconds by the counter."""
         if last is not None and now < last.not_before:
             return None
         seconds = ASK_AGAIN_SECONDS if last is None else min(last.wait_seconds * 2, LONGEST_WAIT_SECONDS)
-        return cls(seconds, now + timedelta(seconds=seconds))
+        return cls(seconds, now + seconds)

@@ -25,7 +25,7 @@ from liveorder.domain.signal import Signal
 from liveorder.domain.values import PositionEffect, Side
 from liveorder.testing.venue.capabilities import capabilities_of
 from liveorder.testing.venue.control import VenueControl
-from liveorder.testing.venue.faults import FaultKind
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.venue.in_process import InProcess
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
@@ -217,6 +217,44 @@ async def test_two_exits_at_once_take_no_more_together_than_the_broker_has(tmp_p
         closed = [await filled(engine, each) for each in sent]
         assert [each.filled_quantity for each in closed] == [10, 5]
         assert at_venue(scene) == 0
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"quantity": D(10)}, {"position_effect": None}, {"target_quantity": D(0), "position_effect": None}]
+)
+async def test_an_exit_waits_for_the_fill_of_another_strategys_that_its_broker_has_counted_already(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    """Both leave at once. The broker has taken the first's off before it reports that fill: the second may close no less for it."""
+    async with a_scene(tmp_path, STILL) as scene, scene.living(reconcile_seconds=3600.0, poll_seconds=3600.0) as engine:
+        for strategy in ("a", "b"):
+            await bought(engine, 10, strategy)
+        await scene.control.lay(Fault(kind=FaultKind.REPORT_LATE, on=Point.REPORT, seconds=3.0))
+        asked = count_questions(scene)
+        first = await engine.execute.execute(an_exit("a", strategy_name="a"))
+        await asyncio.sleep(1.5)
+        assert at_venue(scene) == 10
+        second = await engine.execute.execute(an_exit("b", strategy_name="b", **fields))
+        assert second.error_message is None
+        assert [(await filled(engine, order)).filled_quantity for order in (first, second)] == [D(10), D(10)]
+        assert at_venue(scene) == 0
+        assert len(asked) <= 4
+
+
+async def test_what_is_never_told_keeps_an_exit_waiting_once_and_no_longer_than_a_question_may_take(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, STILL) as scene, scene.living(reconcile_seconds=3600.0, poll_seconds=3600.0) as engine:
+        for strategy in ("a", "b"):
+            await bought(engine, 10, strategy)
+        await scene.control.lay(Fault(kind=FaultKind.REPORT_LOST, on=Point.REPORT))
+        await engine.execute.execute(an_exit("a", strategy_name="a"))
+        await asyncio.sleep(1.5)
+        assert at_venue(scene) == 10
+        for name, seconds in (("b", 2.0), ("again", 0.0)):
+            begun = scene.clock.monotonic()
+            order = await engine.execute.execute(an_exit(name, strategy_name="b"))
+            assert (await refusal(scene, order)).code == "already_closing"
+            assert "send it again once they have ended" in (order.error_message or "")
+            assert scene.clock.monotonic() - begun == pytest.approx(seconds, abs=0.2)
 
 
 async def test_what_open_exits_can_take_of_what_the_broker_has_left_is_named(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ async def _settle(environment: Environment) -> None:
         await check_at_rest(environment, service, may_doubt=may_doubt)
         for place, doubt in enumerate(doubts):
             await _settle_by_hand(environment, 10_000 + place, doubt.order.order_id)
+    if service is not None and may_doubt:
         service = await _agreed(environment, may_doubt=False)
     if service is not None:
         await check_at_rest(environment, service, may_doubt=False)

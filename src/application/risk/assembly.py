@@ -25,5 +25,5 @@ def assemble(on: Foundation, *, auto_trading_default: bool) -> Risk:
     book = RiskBook()
     halts = TradingHalts(on.store, on.recorder, on.clock, on.log, auto_trading_default=auto_trading_default)
     figures = AccountFigures(on.gateways, book, on.clock, on.sparing_log)
-    positions = PositionFigures(on.gateways, on.clock, on.sparing_log)
+    positions = PositionFigures(on.gateways, book, on.clock, on.sparing_log)
     return Risk(book, figures, positions, halts, RiskGate(book, figures, positions, halts, on.calendar, on.clock))

@@ -1,6 +1,7 @@
 """What each broker says that its account holds: asked when an exit needs it, which waits for it no longer than it is allowed to.
 
-1. An answer counts for an exit only as `domain.position_figure` says: asked after our last fill there, and young enough.
+1. An answer counts for an exit only as `domain.position_figure` says: asked after our last fill there, and young enough. Where it
+   may be ahead of our book by a fill of our own, an exit waits until that is reported.
 2. One question at a time an account. Exits that need it together share the answer, or that there is none.
 3. Asking is all that happens here: nothing is booked, and a question that fails stops nothing. Then our own book decides.
 """
@@ -15,6 +16,7 @@ from decimal import Decimal
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
+from liveorder.application.risk.book import RiskBook
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerError
@@ -24,6 +26,8 @@ from liveorder.domain.values import EXACT, ZERO, Product
 
 MOST_QUESTIONS = 3
 """So often does an exit have its broker asked: while fills of the instrument come all the time, no answer contains the last."""
+CATCHING_UP_SECONDS = 0.05
+"""So often is looked whether our book has caught up with the broker."""
 SHORTEST_WAIT_SECONDS = 0.001
 """What is left of a wait can be less than a clock tells apart."""
 
@@ -48,8 +52,8 @@ def held_by_product(positions: Sequence[BrokerPosition]) -> dict[str, dict[Produ
 class PositionFigures:
     """Of every account; the latest answer of each is kept."""
 
-    def __init__(self, gateways: Mapping[str, Gateway], clock: Clock, log: SparingLog) -> None:
-        self._gateways, self._clock, self._log = gateways, clock, log
+    def __init__(self, gateways: Mapping[str, Gateway], book: RiskBook, clock: Clock, log: SparingLog) -> None:
+        self._gateways, self._book, self._clock, self._log = gateways, book, clock, log
         self._turns = {account_id: asyncio.Lock() for account_id in gateways}
         self._figures: dict[str, PositionFigure] = {}
         self._numbers: defaultdict[str, int] = defaultdict(int)
@@ -60,10 +64,13 @@ class PositionFigures:
         """What an earlier life filled, it may have filled just before this one began."""
         self._failures: dict[str, tuple[float, str]] = {}
         """By account: when the latest question came to nothing, if it did, and why."""
+        self._waited_for: dict[tuple[str, str], Decimal] = {}
+        """By account and instrument: what the broker lacked, with which our book did not catch up in time."""
 
     def note_fill(self, account_id: str, key: str) -> None:
         """What was filled of the instrument changed, durably: an answer of before does not count any more."""
         self._fills[account_id, key] = LastFill(self._clock.monotonic(), self._numbers[account_id])
+        self._waited_for.pop((account_id, key), None)
 
     def latest(self, account_id: str, key: str) -> Decimal | None:
         """Signed units of the instrument by an answer that counts now; None: there is none."""
@@ -92,7 +99,7 @@ class PositionFigures:
         return positions
 
     async def confirm(self, gateway: Gateway, instrument: Instrument) -> None:
-        """Have an answer that counts, where one comes within `exit_question_seconds`: see `latest`.
+        """Have an answer that counts and is not ahead of our book, where one comes within `exit_question_seconds`: see `latest`.
 
         Nothing is waited for where none can come in time, nor where a question came to nothing just before.
         """
@@ -102,7 +109,12 @@ class PositionFigures:
         until = self._clock.monotonic() + limits.exit_question_seconds
         try:
             async with asyncio.timeout(limits.exit_question_seconds):
-                while questions_left and self.latest(account_id, key) is None and not self._just_failed(account_id):
+                while not self._just_failed(account_id):
+                    if self.is_ahead(account_id, instrument):
+                        await self._clock.sleep(CATCHING_UP_SECONDS)
+                        continue
+                    if self.latest(account_id, key) is not None or not questions_left:
+                        return
                     wait = seconds_until_it_shows(self._last(account_id, key), self._clock.monotonic(), self._can(account_id))
                     if self._clock.monotonic() + wait >= until:
                         return
@@ -112,7 +124,18 @@ class PositionFigures:
                     questions_left -= 1
                     await self._ask_in_turn(gateway, key)
         except TimeoutError:
-            self._fail(account_id, f"no answer within {limits.exit_question_seconds:g} s")
+            if (theirs := self.latest(account_id, key)) is None:
+                self._fail(account_id, f"no answer within {limits.exit_question_seconds:g} s")
+            else:
+                self._waited_for[account_id, key] = self._book.lacking(account_id, instrument, theirs)
+
+    def is_ahead(self, account_id: str, instrument: Instrument) -> bool:
+        """Whether the answer that counts lacks what an order of ours may have filled unknown to us. Waited for in vain, no more."""
+        theirs = self.latest(account_id, instrument.key)
+        if theirs is None or not self._book.may_be_filling(account_id, instrument, theirs):
+            return False
+        lacking = self._book.lacking(account_id, instrument, theirs)
+        return self._waited_for.get((account_id, instrument.key)) != lacking
 
     def why_unconfirmed(self, account_id: str, key: str) -> str:
         """For people: why no answer counts."""

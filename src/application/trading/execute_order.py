@@ -82,7 +82,7 @@ from liveorder.domain.sizing import (
     size,
 )
 from liveorder.domain.trading_halt import stopped_by, waits_stopped_by
-from liveorder.domain.values import PositionEffect, Side
+from liveorder.domain.values import EXACT, PositionEffect, Side
 from liveorder.domain.waiting import AGELESS, is_spared_by_a_kill
 from liveorder.domain.wording import plain
 
@@ -419,11 +419,18 @@ class ExecuteOrder:
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now."""
-        standing = self._standing(gathered.gateway, gathered.signal, gathered.instrument, gathered.origin.order_id)
+        known_by = gathered.gateway, gathered.signal, gathered.instrument, gathered.origin.order_id
+        standing = self._standing(*known_by)
+        if standing.heard_difference and self._positions.is_ahead(gathered.gateway.account_id, gathered.instrument):
+            await self._positions.confirm(gathered.gateway, gathered.instrument)
+            standing = self._standing(*known_by)
         sized = gathered.sized(standing)
         if sized.intent.terms.side is Side.BUY:
             return sized
-        return replace(sized, intent=await self._fees.sellable(gathered.gateway, sized.intent))
+        intent = await self._fees.sellable(gathered.gateway, sized.intent)
+        if intent.terms.quantity != sized.intent.terms.quantity and intent.terms.position_effect is None:
+            sized = replace(sized, in_the_way=(), awaits_entries=False)  # what was missing of it was kept as a fee
+        return replace(sized, intent=intent)
 
     async def _instrument(self, signal: Signal, gateway: Gateway) -> Instrument:
         """The one that the signal means. Raises `UnusableSignal` when none or several fit, or the broker cannot be asked."""
@@ -589,7 +596,7 @@ class ExecuteOrder:
             intent = _as_it_goes_out(gateway, sized, replace(judged, exits_at_market=False) if goes_as_asked else judged)
             if judged.is_unconfirmed and not goes_as_asked:
                 also = (self._gate.why_unconfirmed(intent),)
-            if judged.is_reducing and "at_broker" in figures:
+            if judged.is_reducing and _lacks(intent, figures):
                 self._log.write("WARNING", _shortfall(intent, figures), signal_id=intent.signal_id)
         if is_suspect and isinstance(verdict, Refused):
             _, rules = await self._gate.judge_all(gateway, intent, priced, is_operators=is_operators)
@@ -639,6 +646,13 @@ def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) ->
 def _held_to_broker(intent: OrderRequested, judged: Assessment) -> OrderRequested | RiskRefusal | None:
     """An exit as one for no more than its broker has; None: it is for no more."""
     return None if judged.at_most is None else held_to(intent, judged.at_most, judged.at_broker, may_be_ours=judged.may_be_ours)
+
+
+def _lacks(intent: OrderRequested, figures: Mapping[str, str]) -> bool:
+    """Whether its broker has less than we of what the order takes off."""
+    if (theirs := figures.get("at_broker")) is None:
+        return False
+    return intent.terms.side.signed(EXACT.subtract(Decimal(theirs), Decimal(figures["position_quantity"]))) > 0
 
 
 def _shortfall(intent: OrderRequested, figures: Mapping[str, str]) -> str:

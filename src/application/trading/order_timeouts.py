@@ -61,7 +61,7 @@ class OrderTimeouts:
             if reason is None:
                 continue
             if order.cancel_wish is None:
-                if (due := LateCancel.due_after(self._tried.get(order.order_id), now)) is None:
+                if (due := LateCancel.due_after(self._tried.get(order.order_id), self._clock.monotonic())) is None:
                     continue
                 self._tried[order.order_id] = due
             unwanted.append((order, reason))

@@ -25,7 +25,7 @@ from liveorder.application.trading.execute_order import ExecuteOrder, Waited
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.waits import Waits
 from liveorder.domain import reversal
-from liveorder.domain.errors import LiveOrderError, OrderNotFound, TradingIsHalted
+from liveorder.domain.errors import DecisionRefused, LiveOrderError, OrderNotFound, TradingIsHalted
 from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import (
@@ -218,7 +218,7 @@ class WaitingOrders:
         if order.wait.reason not in WAITS_FOR_ORDERS:
             return []
         _, limits = self._gateways[order.intent.account_id].terms.limits_in(order.intent.instrument.currency)
-        found, now = list[UUID](), self._clock.now()
+        found, now = list[UUID](), self._clock.monotonic()
         for each in order.wait.orders:
             known = self._orders.unfinished_with(each)
             if known is None or known.status.is_closed or known.cancel_requested:
@@ -230,9 +230,14 @@ class WaitingOrders:
         return found
 
     async def _cancel_for(self, waiting: UUID, order_id: UUID) -> None:
-        if (due := LateCancel.due_after(self._tried.get(order_id), self._clock.now())) is not None:
+        if (due := LateCancel.due_after(self._tried.get(order_id), self._clock.monotonic())) is not None:
             self._tried[order_id] = due
-            await self._cancel.cancel(order_id, CancelReason.MADE_WAY, made_way_for=waiting)
+            try:
+                await self._cancel.cancel(order_id, CancelReason.MADE_WAY, made_way_for=waiting)
+            except DecisionRefused:
+                known = self._orders.unfinished_with(order_id)
+                if known is not None and not known.status.is_closed:  # else it ended meanwhile, which is all that is waited for
+                    raise
 
     async def _end(self, order: LiveOrder) -> None:
         async with self._orders.hold(order.order_id) as held:

@@ -31,7 +31,7 @@ from liveorder.domain.position_effect import Standing
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import OpenExposure, ProductPart, RiskView, SentOrder, Stake, likeness
-from liveorder.domain.values import EXACT, ZERO, Product
+from liveorder.domain.values import EXACT, ZERO, Product, Side
 
 
 class RiskBook:
@@ -292,6 +292,20 @@ class RiskBook:
         return Standing(
             whose or f"account {account_id}", own, exposure, difference, others, later=later, parts=parts, is_of_a_kill=is_of_a_kill
         )
+
+    def lacking(self, account_id: str, instrument: Instrument, theirs: Decimal) -> Decimal:
+        """The broker's signed units, `theirs`, less ours."""
+        return EXACT.subtract(theirs, self._account(account_id).quantity(instrument.key))
+
+    def may_be_filling(self, account_id: str, instrument: Instrument, theirs: Decimal) -> bool:
+        """Whether open orders can have closed what the broker, with `theirs` signed units, has less than we: fills that are not
+        reported yet. Not where the last comparison found just that much less.
+        """
+        account, lacking = self._account(account_id), self.lacking(account_id, instrument, theirs)
+        if not lacking or account.differences.get(instrument.key, ZERO) == lacking:
+            return False
+        exposure = account.holding(instrument.key, instrument.currency).exposure
+        return exposure.may_have_filled(lacking, Side.SELL if exposure.quantity > 0 else Side.BUY)
 
     def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
         """What the broker may still keep of what was bought; None where it takes no fee in kind."""
