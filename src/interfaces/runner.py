@@ -214,13 +214,15 @@ class Runner:
         fields.setdefault("signal_id", f"runner-{self._engine.orders.recorder.new_id()}")
         return await self.execute(Signal(symbol=symbol, target_quantity=quantity, target_percent=percent, **fields))
 
-    async def cancel(self, order_id: UUID) -> OrderView:
+    async def cancel(self, order_id: UUID | str) -> OrderView:
         """Ask the broker to cancel. The order may still be filled: the status that follows counts."""
-        return order_view(await self._engine.dispatcher.done(self._engine.cancel.cancel(order_id, CancelReason.REQUESTED)))
+        return order_view(
+            await self._engine.dispatcher.done(self._engine.cancel.cancel(_order_id(order_id), CancelReason.REQUESTED))
+        )
 
     async def replace(
         self,
-        order_id: UUID,
+        order_id: UUID | str,
         *,
         quantity: Number | None = None,
         limit_price: Number | None = None,
@@ -228,7 +230,7 @@ class Runner:
     ) -> OrderView:
         """Amend a working order. `quantity` is the whole order's, including the filled part."""
         replacing = self._engine.replace.replace(
-            order_id,
+            _order_id(order_id),
             quantity=_exact(quantity, "quantity"),
             limit_price=_exact(limit_price, "limit_price"),
             stop_price=_exact(stop_price, "stop_price"),
@@ -239,15 +241,15 @@ class Runner:
         """All reasons to refuse this signal now. Empty if there is none. Nothing is stored or sent."""
         return (await self._engine.dispatcher.done(self._engine.execute.validate(signal)))[1]
 
-    async def wait_closed(self, order_id: UUID, timeout_seconds: float | None = None) -> OrderView:
+    async def wait_closed(self, order_id: UUID | str, timeout_seconds: float | None = None) -> OrderView:
         """Wait until the order is FILLED, CANCELLED or REJECTED, and return it. Raises `TimeoutError` and `OrderNotFound`."""
-        closed = asyncio.Event()
+        awaited, closed = _order_id(order_id), asyncio.Event()
         stop_listening = self._engine.orders.listen(
-            lambda before, after, recorded: closed.set() if after.order_id == order_id else None
+            lambda before, after, recorded: closed.set() if after.order_id == awaited else None
         )
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not (order := await self._engine.orders.get(order_id)).status.is_closed:
+                while not (order := await self._engine.orders.get(awaited)).status.is_closed:
                     closed.clear()
                     await closed.wait()
             return order_view(order)
@@ -256,9 +258,9 @@ class Runner:
 
     # --- queries ---------------------------------------------------------------------------------------------------------------
 
-    async def order(self, order_id: UUID) -> OrderView:
+    async def order(self, order_id: UUID | str) -> OrderView:
         """The order after its latest durable event. Raises `OrderNotFound`."""
-        return order_view(await self._engine.orders.get(order_id))
+        return order_view(await self._engine.orders.get(_order_id(order_id)))
 
     async def active_orders(self) -> Sequence[OrderView]:
         """Orders that are not closed."""
@@ -276,9 +278,9 @@ class Runner:
         await self._service.settle_views()
         return await self._service.views.orders(Query(**wanted))
 
-    async def history(self, order_id: UUID) -> Sequence[HistoryView]:
+    async def history(self, order_id: UUID | str) -> Sequence[HistoryView]:
         """Every event of an order, in order."""
-        return [history_view(item) for item in await self._engine.store.stream(order_id)]
+        return [history_view(item) for item in await self._engine.store.stream(_order_id(order_id))]
 
     async def positions(self, **wanted: Any) -> Sequence[PositionView]:
         """Positions by account, strategy and instrument."""
@@ -357,9 +359,9 @@ class Runner:
         )
         return await engine.dispatcher.done(transferring)
 
-    async def settle(self, order_id: UUID, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
+    async def settle(self, order_id: UUID | str, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
         """End a doubt on a person's evidence: the broker has the order under the id `found`, or, without one, never received it."""
-        doubts, person = self._engine.doubts, f"person:{actor}"
+        doubts, person, order_id = self._engine.doubts, f"person:{actor}", _order_id(order_id)
         if found is not None:
             return order_view(await self._engine.dispatcher.done(doubts.settle_found(order_id, found, evidence, person)))
         return order_view(await self._engine.dispatcher.done(doubts.settle_absent(order_id, evidence, person)))
@@ -377,6 +379,17 @@ class Runner:
 
 def _given(source: SignalSource, *_: object) -> SignalSource:
     return source
+
+
+def _order_id(given: UUID | str) -> UUID:
+    """Also as text, as logs and JSON have it. Raises `InvalidInput`."""
+    if isinstance(given, UUID):
+        return given
+    try:
+        return UUID(given)
+    except (ValueError, AttributeError, TypeError):
+        problem = f"{given!r} is not the `order_id` of an order"
+        raise InvalidInput("order_id", problem, "take it from the order; `liveorder order` finds one by any of its ids") from None
 
 
 def _exact(number: Number | None, field: str) -> Decimal | None:

@@ -112,19 +112,19 @@ class ThreadedRunner:
     def target(self, symbol: str, **fields: Any) -> OrderView:
         return self._wait_for(self._open_runner.target(symbol, **fields))
 
-    def cancel(self, order_id: UUID) -> OrderView:
+    def cancel(self, order_id: UUID | str) -> OrderView:
         return self._wait_for(self._open_runner.cancel(order_id))
 
-    def replace(self, order_id: UUID, **terms: Number | None) -> OrderView:
+    def replace(self, order_id: UUID | str, **terms: Number | None) -> OrderView:
         return self._wait_for(self._open_runner.replace(order_id, **terms))
 
     def validate(self, signal: Signal) -> Sequence[Refused]:
         return self._wait_for(self._open_runner.validate(signal))
 
-    def wait_closed(self, order_id: UUID, timeout_seconds: float | None = None) -> OrderView:
+    def wait_closed(self, order_id: UUID | str, timeout_seconds: float | None = None) -> OrderView:
         return self._wait_for(self._open_runner.wait_closed(order_id, timeout_seconds))
 
-    def order(self, order_id: UUID) -> OrderView:
+    def order(self, order_id: UUID | str) -> OrderView:
         return self._wait_for(self._open_runner.order(order_id))
 
     def active_orders(self) -> Sequence[OrderView]:
@@ -136,7 +136,7 @@ class ThreadedRunner:
     def orders(self, **wanted: Any) -> Sequence[OrderView]:
         return self._wait_for(self._open_runner.orders(**wanted))
 
-    def history(self, order_id: UUID) -> Sequence[HistoryView]:
+    def history(self, order_id: UUID | str) -> Sequence[HistoryView]:
         return self._wait_for(self._open_runner.history(order_id))
 
     def positions(self, **wanted: Any) -> Sequence[PositionView]:
@@ -163,7 +163,7 @@ class ThreadedRunner:
     def transfer(self, instrument: str, **fields: Any) -> PositionTransferred:
         return self._wait_for(self._open_runner.transfer(instrument, **fields))
 
-    def settle(self, order_id: UUID, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
+    def settle(self, order_id: UUID | str, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
         return self._wait_for(self._open_runner.settle(order_id, found=found, evidence=evidence, actor=actor))
 
     def kill(self, detail: str = "", *, cancel_all: bool = False, flatten: bool = False) -> StopReport:

@@ -99,6 +99,17 @@ async def test_orders_are_cancelled_replaced_and_listed(tmp_path: Path) -> None:
         assert first.order_id != second.order_id
 
 
+async def test_an_order_is_named_by_its_id_or_the_text_of_that_and_nothing_else_is_taken_for_damage(tmp_path: Path) -> None:
+    async with Runner.open(**settings(tmp_path)) as runner:
+        order = await runner.buy("BTC/USD", "0.01")
+        name = str(order.order_id)
+        closed = await runner.wait_closed(name, 30)
+        assert (await runner.order(name), len(await runner.history(name))) == (closed, len(await runner.history(order.order_id)))
+        for refused in (runner.order, runner.history, runner.cancel, runner.replace, runner.wait_closed):
+            with pytest.raises(InvalidInput, match=r"order_id: .* is not the `order_id` of an order"):
+                await refused(order.client_order_id)
+
+
 async def test_killing_and_resuming(tmp_path: Path) -> None:
     async with Runner.open(**settings(tmp_path)) as runner:
         bought = await runner.buy("BTC/USD", 1)
