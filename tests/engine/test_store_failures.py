@@ -314,6 +314,29 @@ async def test_an_order_whose_first_commit_lost_its_reply_is_found_again_by_its_
         assert len(scene.venue_orders(order)) == 1
 
 
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_an_exit_counts_another_whose_first_commit_left_open_whether_it_is_stored(tmp_path: Path, *, is_stored: bool) -> None:
+    """Before the upkeep has read it: together they ask for no more than is held."""
+    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_signal("in"))
+        await scene.control.fill(entry.broker_order_id or "", Decimal(10), Decimal(500))
+        await until(lambda: engine.is_quiet)
+        lost = iter([True])
+        if is_stored:
+            losing_replies(engine, lambda commit: holds(commit, SubmissionStarted) and next(lost, False))
+        else:
+            allow_reading_only(scene, engine)
+        one, two = (a_signal(name, side="SELL", position_effect="CLOSE", quantity=Decimal(6)) for name in ("one", "two"))
+        with pytest.raises(StoreUnavailable):
+            await engine.execute.execute(one)
+        allow_writing(scene, engine)
+        second = await engine.execute.execute(two)
+        assert second.quantity == (Decimal(4) if is_stored else Decimal(6))
+        first = await engine.execute.execute(one)
+        assert first.quantity == (Decimal(6) if is_stored else Decimal(4))
+        await until(lambda: len(scene.venue_orders(first)) == 1)
+
+
 async def test_an_order_whose_first_commit_lost_its_reply_is_found_without_its_signal_too(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         lost = iter([True])

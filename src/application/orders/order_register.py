@@ -145,11 +145,25 @@ class OrderRegister:
         """Read what failed commits left open, once the store can be asked: what was stored after all must not be lost."""
         for order_id in list(self._suspect):
             try:
-                await self.get(order_id)
-            except OrderNotFound:
-                self._suspect.discard(order_id)
+                await self._look_again_at(order_id)
             except StoreError:
                 return
+
+    @property
+    def may_have_begun(self) -> list[UUID]:
+        """Orders that nobody here knows, though they may be in the store: the commit that began them failed, and left that open."""
+        return [order_id for order_id in self._suspect if self._in_memory(order_id) is None]
+
+    async def look_at_what_began(self) -> None:
+        """Before an order is decided: of what is open there, nothing may be missing. Raises `StoreUnavailable`."""
+        for order_id in self.may_have_begun:
+            await self._look_again_at(order_id)
+
+    async def _look_again_at(self, order_id: UUID) -> None:
+        try:
+            await self.get(order_id)
+        except OrderNotFound:
+            self._suspect.discard(order_id)
 
     async def matching(self, account_id: str, report: ExecutionReport) -> UUID | None:
         """Which order a report speaks of, also long after it ended: by our key, else by the broker's id."""
