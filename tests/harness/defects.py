@@ -158,7 +158,10 @@ def begins_each_closing_anew(engine: Engine) -> None:
     _instead(
         flatten,
         _next=another,
-        _open=lambda *asked: {name: units for name, units in is_open(*asked).items() if name not in _shares_out(engine)},
+        _open=lambda *asked: {
+            product: {name: units for name, units in of_product.items() if name not in _shares_out(engine)}
+            for product, of_product in is_open(*asked).items()
+        },
     )
 
 

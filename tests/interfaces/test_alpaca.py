@@ -357,8 +357,10 @@ async def test_of_what_a_person_sold_all_at_alpaca_no_exit_is_sent(tmp_path: Pat
 
 
 @pytest.mark.parametrize("by_person", [0, 15, -3])
-async def test_an_exit_of_more_than_the_accounts_net_does_not_say_that_it_closes(tmp_path: Path, by_person: int) -> None:
-    """One strategy is long of 20, another short of 15: Alpaca has 5, and what a person did."""
+async def test_an_exit_is_of_no_more_than_alpaca_has_and_says_that_it_closes_where_our_book_has_it_too(
+    tmp_path: Path, by_person: int
+) -> None:
+    """One strategy is long of 20, another short of 15: Alpaca has 5, and what a person did. It takes no order across zero."""
     async with market() as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
         await stock(runner, "long", "BUY", "long", quantity=D(20))
         await stock(runner, "short", "SELL", "short", quantity=D(15))
@@ -366,8 +368,8 @@ async def test_an_exit_of_more_than_the_accounts_net_does_not_say_that_it_closes
             side = Side.BUY if by_person > 0 else Side.SELL
             await exchange.control.place("SIM", "NASDAQ:AAPL", side, D(abs(by_person)))
         sold = await stock(runner, "out", "SELL", "long", position_effect="CLOSE")
-        assert (sold.status, sold.filled_quantity) == ("FILLED", D(20 + min(by_person, 0)))
-        assert orders_sent(twin)[-1][2] is None
+        assert (sold.status, sold.filled_quantity) == ("FILLED", D(5 + by_person))
+        assert orders_sent(twin)[-1][2] == (None if by_person > 0 else "sell_to_close")
 
 
 async def test_what_alpaca_has_again_says_again_that_it_closes(tmp_path: Path) -> None:

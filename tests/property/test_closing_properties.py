@@ -40,9 +40,8 @@ def test_where_no_order_crosses_zero_none_is_for_more_than_the_broker_has_left_o
     stake, account = Stake(own, sells=own_open), Exposure(ours, sells=OpenSide(own_open + others_open))
     found = closable(stake, account, theirs - ours, Side.SELL, may_be_short=True, crosses_zero=False)
     in_one = most(stake, account, theirs)
-    there = min(ours, theirs)
-    if there > 0:
-        assert found == min(in_one, max(there - own_open - others_open, Decimal(0)))
+    if theirs > 0:
+        assert found == min(in_one, max(theirs - own_open - others_open, Decimal(0)))
     else:
         assert found == in_one
 

@@ -160,8 +160,9 @@ def closable(
     of_broker = account.reducible_by(side, theirs)
     if left and lacking > 0:
         left = max(_WIDE.subtract(left, lacking), min(left, of_broker), ZERO)
-    if not crosses_zero and side.signed(theirs) < 0:
-        left = min(left, of_broker)
+    at_broker = _WIDE.add(account.quantity, difference)
+    if not crosses_zero and side.signed(at_broker) < 0:
+        left = min(left, account.reducible_by(side, at_broker))
     return left if may_be_short or side is Side.BUY else min(left, account.reducible_by(side, account.quantity))
 
 
