@@ -73,6 +73,8 @@ class OrderRegister:
         self._listeners: list[OrderListener] = []
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
+        self.may_have_begun: set[UUID] = set()
+        """Those of them of which it was the first, so that nobody here knows them: of what is open, none may be missing."""
 
     def listen(self, listener: OrderListener) -> Callable[[], None]:
         """Tell `listener` of every step from now on; the returned call ends that."""
@@ -136,6 +138,7 @@ class OrderRegister:
     def _found(self, order: LiveOrder) -> LiveOrder:
         """As the store has it; one that was not in memory is from here on."""
         self._suspect.discard(order.order_id)
+        self.may_have_begun.discard(order.order_id)
         if not order.is_finished or order.order_id in self._unfinished:
             self._risk.track(order)
         self._remember(order)
@@ -149,14 +152,9 @@ class OrderRegister:
             except StoreError:
                 return
 
-    @property
-    def may_have_begun(self) -> list[UUID]:
-        """Orders that nobody here knows, though they may be in the store: the commit that began them failed, and left that open."""
-        return [order_id for order_id in self._suspect if self._in_memory(order_id) is None]
-
     async def look_at_what_began(self) -> None:
-        """Before an order is decided: of what is open there, nothing may be missing. Raises `StoreUnavailable`."""
-        for order_id in self.may_have_begun:
+        """Read those that `may_have_begun`, before an order is decided. Raises `StoreUnavailable`."""
+        for order_id in list(self.may_have_begun):
             await self._look_again_at(order_id)
 
     async def _look_again_at(self, order_id: UUID) -> None:
@@ -164,6 +162,7 @@ class OrderRegister:
             await self.get(order_id)
         except OrderNotFound:
             self._suspect.discard(order_id)
+            self.may_have_begun.discard(order_id)
 
     async def matching(self, account_id: str, report: ExecutionReport) -> UUID | None:
         """Which order a report speaks of, also long after it ended: by our key, else by the broker's id."""
@@ -292,6 +291,8 @@ class OrderRegister:
         except BaseException as error:
             if isinstance(error, (StoreUnavailable, VersionConflict, asyncio.CancelledError)):
                 self._suspect.add(stream_id)
+                if order is None:
+                    self.may_have_begun.add(stream_id)
             if adds_risk:
                 self._risk.release(stream_id)
             raise

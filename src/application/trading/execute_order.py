@@ -419,7 +419,8 @@ class ExecuteOrder:
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now. Raises `StoreUnavailable` while it is not known which orders there are."""
-        await self._orders.look_at_what_began()
+        if self._orders.may_have_begun:
+            await self._orders.look_at_what_began()
         known_by = gathered.gateway, gathered.signal, gathered.instrument, gathered.origin.order_id
         standing = self._standing(*known_by)
         if standing.heard_difference and self._positions.is_ahead(gathered.gateway.account_id, gathered.instrument):
