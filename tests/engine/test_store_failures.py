@@ -405,6 +405,26 @@ async def test_a_fill_whose_commit_lost_its_reply_is_in_the_position_too(tmp_pat
         assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
 
 
+async def test_a_fill_whose_commit_lost_its_reply_is_told_once_and_makes_older_figures_of_the_broker_void(tmp_path: Path) -> None:
+    """Else the next exit relies on what the account held before that fill."""
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+        told = list[RecordedEvent]()
+        engine.orders.listen(lambda before, after, recorded: told.extend(recorded))
+        lost = iter([True])
+        losing_replies(engine, lambda commit: holds(commit, Filled) and next(lost, False))
+        exit_ = await engine.execute.execute(a_signal("out", side="SELL", position_effect="CLOSE", quantity=Decimal(4)))
+        await until(lambda: engine.is_quiet)
+        assert next(lost, None) is None
+        await asyncio.sleep(0.5)
+        assert await engine.orders.get(exit_.order_id) == LiveOrder.replay(await engine.store.stream(exit_.order_id))
+        assert engine.execute._positions.latest(ACCOUNT, entry.intent.instrument.key) is None
+        await asyncio.sleep(2)
+        assert len([each for each in told if isinstance(each.event, Filled)]) == 1
+        assert len({(each.stream_id, each.version) for each in told}) == len(told)
+
+
 async def test_a_writer_that_was_cancelled_in_the_middle_does_not_leave_the_order_stuck(tmp_path: Path) -> None:
     async with a_scene(tmp_path, UNFILLED) as scene:
         engine = scene.engine()

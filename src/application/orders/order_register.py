@@ -109,17 +109,22 @@ class OrderRegister:
         """As `get`, for a caller that holds it. A suspect one is used as it was last known while the store is away."""
         if (known := self._known(order_id)) is not None:
             return known
+        was_suspect, before = order_id in self._suspect, self._in_memory(order_id)
         try:
-            if order_id in self._suspect:
+            if was_suspect:
                 await self._look_at_the_figures()
             stream = await self._store.stream(order_id)
         except StoreUnavailable:
-            if (known := self._in_memory(order_id)) is None:
+            if before is None:
                 raise
-            return known
+            return before
         if not stream:
             raise OrderNotFound(order_id)
-        return self._found(self._with_its_keys(LiveOrder.replay(stream)))
+        order = self._found(self._with_its_keys(LiveOrder.replay(stream)))
+        missed = stream[before.version if before is not None else 0 :]
+        if was_suspect and missed:  # stored after all, by a commit that failed
+            self._notify(before, order, missed)
+        return order
 
     def _known(self, order_id: UUID) -> LiveOrder | None:
         """In memory, and as the store has it."""
@@ -298,9 +303,12 @@ class OrderRegister:
             raise
         self._remember(after)
         self._risk.follow(committed.rows, after)
-        for listener in tuple(self._listeners):
-            listener(order, after, recorded)
+        self._notify(order, after, recorded)
         return after
+
+    def _notify(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
+        for listener in tuple(self._listeners):
+            listener(before, after, recorded)
 
     def _with_its_keys(self, order: LiveOrder) -> LiveOrder:
         if order.is_suspect and not order.other_ids:
