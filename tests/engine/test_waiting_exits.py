@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine.engine import Engine
+from liveorder.domain.errors import StoreUnavailable
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused
 from liveorder.domain.position_owner import PositionOwner
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.venue.settings import Fills
-from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, LAX, NOON, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_waiting_orders import ended
+from tests.simulation.clocks import JumpingClock
 
 BY_HAND = STILL.model_copy(update={"fills": Fills(automatic=False)})
 TEN = Decimal(10)
@@ -78,6 +80,38 @@ async def test_an_entry_that_fills_while_its_cancel_is_under_way_is_closed_whole
         await fills(scene, engine, entry, 10)
         await until(lambda: scene.venue_orders(exit_) != [])
         assert (await engine.orders.get(exit_.order_id)).quantity == TEN
+
+
+async def test_an_entry_that_fills_before_its_cancel_is_no_error(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        entry, exit_ = await asyncio.gather(
+            engine.execute.execute(a_signal("in", quantity=TEN)), engine.execute.execute(an_exit(timestamp=scene.clock.now()))
+        )
+        assert exit_.wait is not None
+        await until(lambda: engine.is_quiet)
+        assert (await ended(engine, entry)).status == (await ended(engine, exit_)).status == "FILLED"
+        assert scene.log.of("ERROR") == []
+
+
+async def test_a_clock_that_is_set_back_keeps_no_cancel_from_being_tried_again(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene:
+        scene.clock = jumping = JumpingClock(NOON)
+        async with scene.living() as engine:
+            entry = await engine.execute.execute(a_limit("in", quantity=10))
+            cancel, slow = engine.cancel.cancel, [True]
+
+            async def at_first_not(*asked: Any, **how: Any) -> LiveOrder:
+                if slow:
+                    slow.clear()
+                    raise StoreUnavailable("it takes its time")
+                return await cancel(*asked, **how)
+
+            engine.cancel.cancel = at_first_not  # type: ignore[method-assign]  # a fault of our own making
+            await engine.execute.execute(an_exit())
+            await until(lambda: not slow)
+            jumping.jump(-3600)
+            await asyncio.sleep(120)
+            assert (await engine.orders.get(entry.order_id)).status == "CANCELLED"
 
 
 async def test_while_the_entry_is_in_doubt_the_exit_waits_past_its_age(tmp_path: Path) -> None:
