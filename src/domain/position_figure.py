@@ -15,7 +15,7 @@ from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.risk import RiskRefusal
-from liveorder.domain.values import ZERO, PositionEffect, Product, Side
+from liveorder.domain.values import EXACT, ZERO, PositionEffect, Product, Side
 from liveorder.domain.wording import plain
 
 AT_ONCE_SECONDS = 1.0
@@ -96,3 +96,16 @@ def nothing_left(symbol: str, side: Side, at_broker: Decimal, *, may_be_ours: bo
     remedy = "send it again once they have ended" if may_be_ours else "cancel one first"
     message = f"open orders can already {side} all {plain(left)} {symbol} that the account has left at its broker; {remedy}"
     return RiskRefusal("already_closing", message, plain(left), plain(left))
+
+
+def shortfall_of(intent: OrderRequested, figures: Mapping[str, str]) -> str:
+    """For people: that its broker has less than we of what the order takes off, by the figures of its approval. Empty if not."""
+    if (theirs := figures.get("at_broker")) is None:
+        return ""
+    ours = figures["position_quantity"]
+    if intent.terms.side.signed(EXACT.subtract(Decimal(theirs), Decimal(ours))) <= 0:
+        return ""
+    return (
+        f"{intent.instrument.key} of {intent.account_id}: {ours} here, {theirs} at {intent.broker}; the exit is for "
+        f"{plain(intent.terms.quantity)}. `liveorder reconcile` shows the difference, `liveorder adopt` takes it over"
+    )

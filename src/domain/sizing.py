@@ -18,11 +18,12 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
-from liveorder.domain.position_effect import Basis, Standing, amount_of
+from liveorder.domain.position_effect import Basis, amount_of
 from liveorder.domain.quotes import Price, Priced
 from liveorder.domain.risk import OpenExposure, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, SignalHours, UnusableSignal
+from liveorder.domain.standing import Standing
 from liveorder.domain.values import EXACT, OrderRole, Product, Side, TimeInForce, TradingHours, TradingMode
 
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from liveorder.domain.broker_account import BrokerAccount, figures
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.terms import OrderTerms
-from liveorder.domain.position_effect import Amount, Basis, Standing, amount_of, depends_on_holdings, equity_of, side_for_price
+from liveorder.domain.position_effect import Amount, Basis, amount_of, depends_on_holdings, equity_of, side_for_price
 from liveorder.domain.risk import Exposure, OpenExposure, OpenSide, ProductPart, RiskRefusal, Stake
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
+from liveorder.domain.standing import Standing
 from liveorder.domain.values import AssetClass, OrderRole, OrderType, PositionEffect, Side, TradingMode
 
 D, NOW = Decimal, datetime(2025, 3, 10, 16, tzinfo=UTC)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
-from liveorder.domain.position_effect import Standing
 from liveorder.domain.position_figure import (
     AT_ONCE_SECONDS,
     LastFill,
@@ -19,8 +18,10 @@ from liveorder.domain.position_figure import (
     held_to,
     nothing_left,
     seconds_until_it_shows,
+    shortfall_of,
 )
 from liveorder.domain.risk import Exposure, OpenSide, RiskRefusal, Stake, closable
+from liveorder.domain.standing import Standing
 from liveorder.domain.values import PositionEffect, Side
 from tests.builders import intent
 
@@ -108,6 +109,27 @@ def test_what_leaves_less_than_a_lot_is_refused(at_broker: str, code: str) -> No
     assert refused == nothing_left("SPY", Side.SELL, D(at_broker))
     assert refused.code == code
     assert nothing_left("SPY", Side.BUY, -D(at_broker)).code == code
+
+
+@pytest.mark.parametrize(
+    ("side", "ours", "theirs", "is_short_of_it"),
+    [
+        (Side.SELL, "40", "30", True),
+        (Side.SELL, "20", "40", False),
+        (Side.SELL, "20", "20", False),
+        (Side.BUY, "-40", "-30", True),
+        (Side.BUY, "-20", "-40", False),
+        (Side.SELL, "40", None, False),
+    ],
+)
+def test_only_what_the_broker_has_less_than_we_is_a_shortfall(
+    side: Side, ours: str, theirs: str | None, is_short_of_it: bool
+) -> None:
+    """Where it has more, another order of ours is filling, or a person bought: nothing is wrong with the exit."""
+    figures = {"position_quantity": ours} | ({} if theirs is None else {"at_broker": theirs})
+    said = shortfall_of(an_exit(quantity=D(20)).with_terms(side=side), figures)
+    assert bool(said) is is_short_of_it
+    assert not said or f"{ours} here, {theirs} at " in said
 
 
 @pytest.mark.parametrize(("selling", "code"), [("0", "nothing_to_close"), ("5", "nothing_to_close"), ("6", "already_closing")])

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.position_effect import Amount, Basis, Standing, amount_of
+from liveorder.domain.position_effect import Amount, Basis, amount_of
 from liveorder.domain.position_transfer import product_transferred
 from liveorder.domain.products import product_to_close
 from liveorder.domain.reconciliation import product_adopted, product_differences
 from liveorder.domain.risk import Exposure, ProductPart, RiskRefusal, Stake
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
+from liveorder.domain.standing import Standing
 from liveorder.domain.values import Product, Side, total
 
 D = Decimal

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.position_effect import Standing
 from liveorder.domain.quotes import Price, Priced
 from liveorder.domain.risk import Stake
 from liveorder.domain.risk_limits import RiskLimits
@@ -29,6 +28,7 @@ from liveorder.domain.sizing import (
     is_unprotected,
     size,
 )
+from liveorder.domain.standing import Standing
 from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, TimeInForce, TradingHours, TradingMode
 from tests.builders import START, seconds
 

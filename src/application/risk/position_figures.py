@@ -131,11 +131,11 @@ class PositionFigures:
 
     def is_ahead(self, account_id: str, instrument: Instrument) -> bool:
         """Whether the answer that counts lacks what an order of ours may have filled unknown to us. Waited for in vain, no more."""
-        theirs = self.latest(account_id, instrument.key)
-        if theirs is None or not self._book.may_be_filling(account_id, instrument, theirs):
+        if (theirs := self.latest(account_id, instrument.key)) is None:
             return False
         lacking = self._book.lacking(account_id, instrument, theirs)
-        return self._waited_for.get((account_id, instrument.key)) != lacking
+        waited_in_vain = self._waited_for.get((account_id, instrument.key)) == lacking
+        return not waited_in_vain and self._book.may_be_filling(account_id, instrument, lacking)
 
     def why_unconfirmed(self, account_id: str, key: str) -> str:
         """For people: why no answer counts."""

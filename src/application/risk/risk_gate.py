@@ -17,7 +17,6 @@ from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.amendment import Amendment
 from liveorder.domain.order.events import OrderRequested, PositionUnconfirmed
-from liveorder.domain.position_effect import Standing
 from liveorder.domain.quotes import Priced
 from liveorder.domain.risk import (
     GATES,
@@ -35,6 +34,7 @@ from liveorder.domain.risk import (
     is_short,
 )
 from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.standing import Standing
 from liveorder.domain.values import PositionEffect, TimeInForce, TradingHours, total
 
 

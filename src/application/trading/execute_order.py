@@ -52,13 +52,12 @@ from liveorder.domain.order.events import (
 from liveorder.domain.order.shares import PositionShare
 from liveorder.domain.position_effect import (
     MAX_EQUITY_AGE_SECONDS,
-    Standing,
     depends_on_holdings,
     equity_of,
     may_close,
     side_for_price,
 )
-from liveorder.domain.position_figure import held_to
+from liveorder.domain.position_figure import held_to, shortfall_of
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
@@ -81,10 +80,10 @@ from liveorder.domain.sizing import (
     is_unprotected,
     size,
 )
+from liveorder.domain.standing import Standing
 from liveorder.domain.trading_halt import stopped_by, waits_stopped_by
-from liveorder.domain.values import EXACT, PositionEffect, Side
+from liveorder.domain.values import PositionEffect, Side
 from liveorder.domain.waiting import AGELESS, is_spared_by_a_kill
-from liveorder.domain.wording import plain
 
 REMEMBERED = 4096
 """Signals that came last."""
@@ -599,8 +598,8 @@ class ExecuteOrder:
             intent = _as_it_goes_out(gateway, sized, replace(judged, exits_at_market=False) if goes_as_asked else judged)
             if judged.is_unconfirmed and not goes_as_asked:
                 also = (self._gate.why_unconfirmed(intent),)
-            if judged.is_reducing and _lacks(intent, figures):
-                self._log.write("WARNING", _shortfall(intent, figures), signal_id=intent.signal_id)
+            if judged.is_reducing and (shortfall := shortfall_of(intent, figures)):
+                self._log.write("WARNING", shortfall, signal_id=intent.signal_id)
         if is_suspect and isinstance(verdict, Refused):
             _, rules = await self._gate.judge_all(gateway, intent, priced, is_operators=is_operators)
             name, can = gateway.broker.name, gateway.broker.capabilities
@@ -649,21 +648,6 @@ def _as_it_goes_out(gateway: Gateway, sized: SizedIntent, judged: Assessment) ->
 def _held_to_broker(intent: OrderRequested, judged: Assessment) -> OrderRequested | RiskRefusal | None:
     """An exit as one for no more than its broker has; None: it is for no more."""
     return None if judged.at_most is None else held_to(intent, judged.at_most, judged.at_broker, may_be_ours=judged.may_be_ours)
-
-
-def _lacks(intent: OrderRequested, figures: Mapping[str, str]) -> bool:
-    """Whether its broker has less than we of what the order takes off."""
-    if (theirs := figures.get("at_broker")) is None:
-        return False
-    return intent.terms.side.signed(EXACT.subtract(Decimal(theirs), Decimal(figures["position_quantity"]))) > 0
-
-
-def _shortfall(intent: OrderRequested, figures: Mapping[str, str]) -> str:
-    what, ours, theirs = intent.instrument.key, figures["position_quantity"], figures["at_broker"]
-    return (
-        f"{what} of {intent.account_id}: {ours} here, {theirs} at {intent.broker}; the exit is for {plain(intent.terms.quantity)}. "
-        "`liveorder reconcile` shows the difference, `liveorder adopt` takes it over"
-    )
 
 
 def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:

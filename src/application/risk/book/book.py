@@ -27,10 +27,10 @@ from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, O
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_booking import HoldingKey
-from liveorder.domain.position_effect import Standing
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import OpenExposure, ProductPart, RiskView, SentOrder, Stake, likeness
+from liveorder.domain.standing import Standing
 from liveorder.domain.values import EXACT, ZERO, Product, Side
 
 
@@ -297,11 +297,11 @@ class RiskBook:
         """The broker's signed units, `theirs`, less ours."""
         return EXACT.subtract(theirs, self._account(account_id).quantity(instrument.key))
 
-    def may_be_filling(self, account_id: str, instrument: Instrument, theirs: Decimal) -> bool:
-        """Whether open orders can have closed what the broker, with `theirs` signed units, has less than we: fills that are not
-        reported yet. Not where the last comparison found just that much less.
+    def may_be_filling(self, account_id: str, instrument: Instrument, lacking: Decimal) -> bool:
+        """Whether open orders can have closed what the broker has less than we (`lacking`): fills that are not reported yet. Not
+        where the last comparison found just that much less.
         """
-        account, lacking = self._account(account_id), self.lacking(account_id, instrument, theirs)
+        account = self._account(account_id)
         if not lacking or account.differences.get(instrument.key, ZERO) == lacking:
             return False
         exposure = account.holding(instrument.key, instrument.currency).exposure
