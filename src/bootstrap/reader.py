@@ -83,6 +83,14 @@ class StoreReader:
 @asynccontextmanager
 async def open_reader(settings: Settings) -> AsyncIterator[StoreReader]:
     """Open a store for queries, with or without a running service. Raises `StoreRefused` if there is no store."""
+    async with _opened(settings) as reader:
+        await reader.projector.catch_up()
+        yield reader
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[StoreReader]:
+    """With its read models as they were left."""
     clock = SystemClock()
     store = store_at(settings.store, clock=clock)
     views = views_at(settings.read_model_url, clock=clock)
@@ -90,7 +98,6 @@ async def open_reader(settings: Settings) -> AsyncIterator[StoreReader]:
     try:
         projector = Projector(store, views, clock, lambda error: None)
         projector.follow(identity.store_id)
-        await projector.catch_up()
         yield StoreReader(store, views, projector, identity, settings, clock)
     finally:
         await views.close()
@@ -102,7 +109,7 @@ async def rebuild_views(settings: Settings, on_progress: Progress) -> int:
 
     Raises `ProjectionFailed` or `ViewsUnavailable` if a package's projection fails, once all others are rebuilt.
     """
-    async with open_reader(settings) as reader:
+    async with _opened(settings) as reader:
         position = await reader.projector.rebuild(on_progress)
         failures: list[StoreError] = []
         for model in projections(settings):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from liveorder import __version__
+from liveorder.application.reporting.projections.draft import Changes, RowReader
 from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.infrastructure.readmodels.sql_views import SqlViews
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from tests.interfaces.command_line import SETTINGS, CommandLine, coin
 
@@ -95,6 +98,20 @@ def test_replay_repairs_what_verify_finds(traded: CommandLine) -> None:
     assert traded.json("replay", "--verify")["is_equal"] is False
     assert traded.run("replay").stdout == "read models rebuilt from 5 events\n"
     assert traded.run("replay", "--verify").exit_code == 0
+
+
+def test_replay_builds_what_is_missing_once(traded: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends, apply = list[int](), SqlViews.apply
+
+    async def note_and_apply(self: SqlViews, after: int, upto: int, project: Callable[[RowReader], Changes]) -> None:
+        ends.append(upto)
+        await apply(self, after, upto, project)
+
+    monkeypatch.setattr(SqlViews, "apply", note_and_apply)
+    for path in traded.folder.glob("liveorder-views.db*"):
+        path.unlink()
+    assert traded.run("replay").exit_code == 0
+    assert ends == [5]
 
 
 def test_a_backup_is_a_whole_store_and_overwrites_none(traded: CommandLine) -> None:

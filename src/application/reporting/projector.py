@@ -28,6 +28,9 @@ from liveorder.domain.trading_halt import EVERYTHING
 BATCH = 2_000
 """Events in one transaction at most."""
 
+GATHERING_SECONDS = 0.25
+"""From a commit to the batch that has it. Who asks for a list brings the read models level first, and so waits for nothing."""
+
 _LONG_RUN_OBJECTS = 50_000
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -88,7 +91,8 @@ class Projector:
             try:
                 position = await self.catch_up()
                 backoff.reset()
-                await self._store.wait_beyond(position, self._poll_seconds)
+                if await self._store.wait_beyond(position, self._poll_seconds) > position:
+                    await self._clock.sleep(GATHERING_SECONDS)
             except Exception as error:  # noqa: BLE001 -- whatever it is, trading goes on and reports come later
                 self._on_error(error)
                 if isinstance(error, SetAside):

@@ -1,12 +1,14 @@
 """The projector: nothing is lost, whatever fails; what fails is told; and nobody is kept waiting but it."""
 
 import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 
+from liveorder.application.reporting.projections.draft import Changes, RowReader
 from liveorder.application.reporting.projections.orders import ORDERS
-from liveorder.application.reporting.projector import Projector
+from liveorder.application.reporting.projector import GATHERING_SECONDS, Projector
 from liveorder.application.reporting.read_models import ViewsUnavailable
 from tests.builders import ACKNOWLEDGED, SENT, correction, fill, submission
 from tests.unit.readmodels.logs import MemoryLog, MemoryViews, StillClock, requested
@@ -77,6 +79,32 @@ async def test_new_events_are_projected_as_they_come(log: MemoryLog, views: Memo
     run.cancel()
     assert await dispatcher.projector.catch_up() == 13
     assert views.dump()["orders"][0].status == "FILLED"
+
+
+async def test_what_is_stored_within_a_moment_is_one_batch(log: MemoryLog, views: MemoryViews) -> None:
+    desk, ends = Desk(log, views), list[int]()
+    wait, apply, sleep = log.wait_beyond, views.apply, desk.clock.sleep
+
+    async def wait_beyond(position: int, timeout_seconds: float) -> int:
+        if position > 12:
+            return await wait(position, timeout_seconds)
+        return log.add(0, fill("woke it", 10))[0].position
+
+    async def sleep_while_more_is_stored(seconds: float) -> None:
+        log.add(1, fill("meanwhile", 10))
+        await sleep(seconds)
+
+    async def note_and_apply(after: int, upto: int, project: Callable[[RowReader], Changes]) -> None:
+        ends.append(upto)
+        await apply(after, upto, project)
+
+    log.wait_beyond, views.apply = wait_beyond, note_and_apply  # type: ignore[method-assign]  # to see and time its calls
+    desk.clock.sleep = sleep_while_more_is_stored  # type: ignore[method-assign]  # as above
+    run = asyncio.create_task(desk.projector.run())
+    await log.is_read.wait()
+    run.cancel()
+    assert ends == [12, 14]
+    assert desk.clock.slept == [GATHERING_SECONDS]
 
 
 async def test_a_batch_that_another_projector_wrote_is_not_written_twice(log: MemoryLog, views: MemoryViews) -> None:

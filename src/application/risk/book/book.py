@@ -361,8 +361,3 @@ def _newly_reported(before: LiveOrder | None, events: Sequence[Event]) -> dict[s
             places.setdefault(event.execution_id, index)
     known = () if before is None else before.executions.names
     return {name: index for name, index in places.items() if name not in known}
-
-
-def _nearer(ours: Decimal, theirs: Decimal) -> Decimal:
-    """The nearer to zero; zero when they point apart."""
-    return ZERO if ours * theirs <= 0 else min(ours, theirs, key=abs)
