@@ -266,7 +266,7 @@ class RiskBook:
     def _own_doubts(self, holding: InstrumentFigures, strategy_name: str) -> tuple[UUID, ...]:
         if not holding.doubts or (whose := self.whose(strategy_name)) is None:
             return tuple(holding.doubts)
-        return tuple(order_id for order_id in holding.doubts if order_id in holding.orders.get(whose, {}))
+        return tuple(order_id for order_id in holding.doubts if order_id in holding.orders_of(whose))
 
     def whose(self, strategy_name: str) -> str | None:
         """The strategy whose holding its orders may close; None: the account's whole."""
@@ -280,13 +280,13 @@ class RiskBook:
         holding = account.holding(instrument.key, instrument.currency)
         account.refresh()
         whose, uncounted = self.whose(strategy_name), account.uncounted(judged)
-        names = [*holding.orders] if whose is None else [whose]
-        orders = {order_id: order for each in names for order_id, order in holding.orders.get(each, {}).items()}
-        later = tuple(each for each in uncounted if orders.pop(each.order_id, None) is not None and each.order_id != judged)
+        orders = holding.orders_of(whose)
+        later = tuple(each for each in uncounted if each.order_id != judged and each.order_id in orders)
+        left_out = {each.order_id for each in uncounted}
         own, difference = self._own(holding, strategy_name, uncounted), account.differences.get(holding.key, ZERO)
-        others = tuple(each for each in orders.values() if each.may_trade)
+        others = tuple(each for each in orders.values() if each.may_trade and not (left_out and each.order_id in left_out))
         difference_of = partial(account.difference_of, holding.key)
-        parts = holding.parts_under(None if whose is None else [whose], difference_of, {each.order_id for each in uncounted})
+        parts = holding.parts_under(None if whose is None else [whose], difference_of, left_out)
         exposure = without(holding, uncounted)
         is_of_a_kill = strategy_name == FLATTEN
         return Standing(

@@ -95,6 +95,12 @@ class InstrumentFigures:
             held = _once_left(held, self.leaving.get(strategy_name, ZERO))
         return self.open_of.get(strategy_name, _NO_STAKE)._replace(quantity=held)
 
+    def orders_of(self, strategy_name: str | None) -> Mapping[UUID, OpenExposure]:
+        """Open orders of a strategy; None: of all."""
+        if strategy_name is not None:
+            return self.orders.get(strategy_name, {})
+        return {order_id: order for of_one in self.orders.values() for order_id, order in of_one.items()}
+
     def units_by_product(self, row_key: str) -> dict[Product | None, Decimal]:
         """Signed units of the position in this row; under None what is of no known product."""
         return self._units_by_product(row_key, self.place_of_unknown)
@@ -120,14 +126,13 @@ class InstrumentFigures:
         """What these strategies (None: all) have under each product, without `uncounted` orders; empty where none is known."""
         if not self.products and not self.under_products and self.place_of_unknown is None:
             return {}
-        orders = {each.order_id: each for known in self.orders.values() for each in known.values()}
         parts: defaultdict[Product | None, ProductPart] = defaultdict(ProductPart)
         for name, rows in self.rows.items():
             is_own, leaving = strategies is None or name in strategies, self.leaving.get(name, ZERO)
             for product, units in (item for key in rows for item in self.units_by_product(key).items()):
                 own = _once_left(units, leaving) if is_own else ZERO
                 parts[product] = parts[product].plus(ProductPart(Stake(own), Exposure(units)))
-        for order in orders.values():
+        for order in self.orders_of(None).values():
             if order.order_id not in uncounted:
                 own = order.quantity if strategies is None else total(units for name, units in order.parts if name in strategies)
                 stake = Stake().plus(order.side, own)
