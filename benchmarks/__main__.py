@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import platform
 
-from benchmarks import abreast, coldness, costs, exits, latency, memory, rebuilding, recovery, scale, showing, throughput
+from benchmarks import abreast, coldness, costs, exits, latency, lists, memory, rebuilding, recovery, scale, showing, throughput
 from benchmarks.places import places
 from liveorder.interfaces.tuning import tune_process
 
@@ -39,6 +39,9 @@ async def main() -> None:
         showing.title("Replay and rebuild")
         for place in stores:
             await rebuilding.measure(place, settled.rebuilt_orders)
+        showing.title("Lists and look-ups")
+        for place in stores:
+            await lists.measure(place, settled.listed_orders)
         showing.title("Memory")
         await memory.run_apart(settled.remembered_orders)
         showing.title("Costs of 256 orders side by side, by the profiler")

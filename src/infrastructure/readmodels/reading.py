@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, or_, select
 
 from liveorder.application.reporting.projections import FILLS, ORDERS, POSITIONS
 from liveorder.application.reporting.projections.positions import PositionRow, account_positions
@@ -17,6 +17,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.infrastructure.readmodels.tables import Tables
 
 MOST_ORDERS_OF_A_POSITION = 100
+_FILLS_AT_A_TIME = 200
 
 
 class RowQueries:
@@ -47,21 +48,24 @@ class RowQueries:
             found = select(table, searched).where(*(table.c[name] == searched.c[other] for name, other in keys))
         found = found.where(*(table.c[name] == value for name, value in model.only.items()))
         found = found.where(*(searched.c[name] == value for name, value in model.conditions(wanted.filters)))
-        order = [table.c[name] for name in model.order or model.key]
+        order = [searched.c[name] for name in (model.listed_by if model.beside is None else model.beside.key)]
         if wanted.newest is None:
             return found.order_by(*order)
         return found.order_by(*(column.desc() for column in order)).limit(wanted.newest)
 
     def _order_ids(self, connection: Connection, held: PositionRow) -> tuple[UUID, ...]:
-        table = self._tables.of(FILLS)
-        found = (
-            select(table.c.order_id)
-            .where(table.c.holding == held.holding, table.c.booked >= held.opened, table.c.adjusted_for == "")
-            .group_by(table.c.order_id)
-            .order_by(func.min(table.c.booked).desc())
-            .limit(MOST_ORDERS_OF_A_POSITION)
-        )
-        return tuple(reversed([UUID(order_id) for order_id in connection.scalars(found)]))
+        """Of the newest fills since it was opened, by their first fill."""
+        table, first = self._tables.of(FILLS), dict[str, int]()
+        fills = select(table.c.order_id, table.c.booked).where(table.c.holding == held.holding, table.c.adjusted_for == "")
+        fills = fills.where(table.c.booked >= held.opened).order_by(table.c.booked.desc()).limit(_FILLS_AT_A_TIME)
+        before = held.last_booked + 1
+        while len(first) < MOST_ORDERS_OF_A_POSITION:
+            page = connection.execute(fills.where(table.c.booked < before)).all()
+            first |= {order_id: booked for order_id, booked in page}  # noqa: C416 -- rows, which `dict` takes only at run time
+            if len(page) < _FILLS_AT_A_TIME:
+                break
+            before = page[-1].booked
+        return tuple(UUID(order_id) for order_id in sorted(first, key=first.__getitem__)[-MOST_ORDERS_OF_A_POSITION:])
 
     def account_positions(self, connection: Connection, wanted: Query) -> list[AccountPositionView]:
         """Those of every account and contract. Raises `InvalidInput` for one strategy's."""

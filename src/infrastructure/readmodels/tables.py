@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
 from liveorder.application.recording import domain_events
 from liveorder.application.reporting.projections.read_model import ReadModel
@@ -17,6 +17,8 @@ CONTENT_VERSION = 3
 
 # Byte order in both databases, so that sorting is fast and the same everywhere.
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+"""A key that is one whole number: on SQLite that of the row itself, which needs no index and ends every other one."""
 
 
 class Tables:
@@ -41,7 +43,7 @@ class Tables:
 
 def fingerprint(models: Sequence[ReadModel[Any, Any]]) -> str:
     """Of the shapes, the kinds of event and the versions: what another fingerprint wrote is rebuilt."""
-    shapes = [(shape.name, shape.key, tuple(shape.indexes), _columns(shape)) for shape in models]
+    shapes = [(shape.name, shape.key, tuple(shape.all_indexes), _columns(shape)) for shape in models]
     versions = [model.version for model in models if model.version > 1]
     topics = sorted(event.topic for event in domain_events())
     return hashlib.sha256(repr((CONTENT_VERSION, shapes, topics, *versions)).encode()).hexdigest()
@@ -51,14 +53,14 @@ def _table(shape: TableSpec[Any], metadata: MetaData) -> Table:
     columns = [
         Column(
             name,
-            BigInteger if kind is int else _TEXT,
+            _NUMBER if shape.key == (name,) and kind is int else BigInteger if kind is int else _TEXT,
             primary_key=name in shape.key,
             nullable=is_optional,
             autoincrement=False,
         )
         for name, kind, is_optional in _columns(shape)
     ]
-    indexes = [Index(f"{shape.name}_by_{'_'.join(names)}", *names) for names in shape.indexes]
+    indexes = [Index(f"{shape.name}_by_{'_'.join(names)}", *names) for names in shape.all_indexes]
     return Table(shape.name, metadata, *columns, *indexes)
 
 

@@ -135,7 +135,7 @@ FILLS = ReadModel(
     "fills",
     FillRow,
     ("booked", "holding"),
-    (("holding", "booked"), ("session_date",)),
+    (("holding", "booked"),),
     about="List executions that count, with what each earned.",
     project=written_with_another,
     view=BookedFillView,

@@ -57,7 +57,6 @@ ORDER_HISTORY = ReadModel(
     "order_history",
     HistoryRow,
     ("position",),
-    (("order_id",),),
     about="List every event of every order.",
     project=_project,
     view=HistoryView,

@@ -100,7 +100,7 @@ ORDERS = ReadModel(
     "orders",
     OrderRow,
     ("began",),
-    (("order_id",), ("client_order_id",), ("broker_order_id",), ("signal_id",), ("is_open",), ("session_date",)),
+    (("order_id",), ("client_order_id",), ("broker_order_id",), ("signal_id",)),
     about="List orders, old to new.",
     project=_project,
     view=OrderView,

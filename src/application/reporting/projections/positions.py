@@ -169,7 +169,6 @@ POSITIONS = ReadModel(
     "positions",
     PositionRow,
     ("holding",),
-    (("status",),),
     is_kept=True,
     about="List positions and what they earned.",
     project=_project,

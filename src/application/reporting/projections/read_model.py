@@ -90,6 +90,21 @@ class ReadModel(TableSpec[Row], Generic[Row, V]):
         (self.beside or self).must_have(*(each.column or each.name for each in self.filters))
 
     @property
+    def all_indexes(self) -> Sequence[tuple[str, ...]]:
+        """Those that are named, and one for each filter, in the order of the list, so that the newest few are found without the
+        others. Not where all rows are few, or the filters are columns of another table.
+        """
+        if self.is_kept or self.beside is not None:
+            return self.indexes
+        by_filter = ((each.column or each.name, *self.listed_by) for each in self.filters)
+        return tuple(dict.fromkeys((*self.indexes, *by_filter)))
+
+    @property
+    def listed_by(self) -> tuple[str, ...]:
+        """Columns by which the list goes from old to new."""
+        return self.order or self.key
+
+    @property
     def command(self) -> str:
         return self.name.replace("_", "-")
 

@@ -102,6 +102,10 @@ class TableSpec(Generic[Row]):
         if missing:
             raise TypeError(f"{self.name}: its rows have no column {' and no '.join(sorted(missing))}")
 
+    @property
+    def all_indexes(self) -> Sequence[tuple[str, ...]]:
+        return self.indexes
+
     @cached_property
     def types(self) -> tuple[ColumnType, ...]:
         return types_of(self.row)

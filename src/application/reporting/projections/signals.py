@@ -64,7 +64,6 @@ SIGNALS = ReadModel(
     "signals",
     SignalRow,
     ("began",),
-    (("execution_status",),),
     about="List signals with what became of them, dead letters included.",
     project=_project,
     view=SignalView,
