@@ -9,7 +9,21 @@ import asyncio
 import contextlib
 import platform
 
-from benchmarks import abreast, coldness, costs, exits, latency, lists, memory, rebuilding, recovery, scale, showing, throughput
+from benchmarks import (
+    abreast,
+    coldness,
+    costs,
+    exits,
+    latency,
+    lists,
+    memory,
+    rebuilding,
+    recovery,
+    scale,
+    serving,
+    showing,
+    throughput,
+)
 from benchmarks.places import places
 from liveorder.interfaces.tuning import tune_process
 
@@ -32,6 +46,9 @@ async def main() -> None:
         for place in found:
             await throughput.measure(place, settled.seconds)
             await abreast.measure(place, settled.seconds)
+        showing.title("The service beside the engine alone")
+        for place in stores:
+            await serving.measure(place)
         showing.title("Start with ten unfinished orders")
         for place in stores:
             for orders in settled.histories:

@@ -63,7 +63,6 @@ class Trading:
     """An engine at work, and a future for each order that is waited for."""
 
     engine: Engine
-    database: CountingDatabase
     signals: int = 0
     _closing: dict[str, asyncio.Future[None]] = field(default_factory=dict)
 
@@ -94,6 +93,13 @@ class Trading:
             closed.set_result(None)
 
 
+@dataclass
+class CountedTrading(Trading):
+    """On a store whose transactions are counted."""
+
+    database: CountingDatabase = field(kw_only=True)
+
+
 async def new_store(place: Place) -> str:
     url = place.new_url()
     await create_store(url, clock=CLOCK, namespace="bench", default_account=ACCOUNT, mode="SIMULATION", account_ids=[ACCOUNT])
@@ -115,12 +121,12 @@ def engine_at(place: Place, url: str, broker: Broker, market: StillMarket | None
 @asynccontextmanager
 async def trading(
     place: Place, broker: Broker | None = None, url: str | None = None, market: StillMarket | None = None
-) -> AsyncIterator[Trading]:
+) -> AsyncIterator[CountedTrading]:
     """An engine on a new store, or on the one at `url`, started and afterwards stopped in good order."""
     engine, database = engine_at(place, url or await new_store(place), broker or InstantBroker(ACCOUNT), market)
     await engine.start()
     try:
-        found = Trading(engine, database)
+        found = CountedTrading(engine, database=database)
         engine.orders.listen(found.hear)
         yield found
     finally:

@@ -22,8 +22,9 @@ async def measure(place: Place, samples: int) -> None:
     raw, order = showing.quantile(floors, 0.5), showing.quantile(ours, 0.5)
     aim = 2.2 if place.is_postgres or place.placement is Placement.THREAD else 1.6
     showing.line(f"{place.name:26} raw commit {showing.micros(floors)}   signal to broker {showing.micros(ours)}")
+    low = showing.quantile(ours, 0.1) / showing.quantile(floors, 0.1)
     tail, above = showing.quantile(ours, 0.99) / showing.quantile(floors, 0.99), (order - raw) * 1e6
-    showing.line(f"{'':26} ratio p50 {order / raw:.2f} (aim {aim})  p99 {tail:.2f}; above the floor {above:.0f} µs")
+    showing.line(f"{'':26} ratio p10 {low:.2f}  p50 {order / raw:.2f} (aim {aim})  p99 {tail:.2f}; above the floor {above:.0f} µs")
 
 
 async def _samples(place: Place, samples: int) -> tuple[list[float], list[float]]:

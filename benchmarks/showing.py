@@ -34,5 +34,5 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def micros(values: Sequence[float]) -> str:
-    """Median and 99th percentile of seconds."""
-    return f"p50 {quantile(values, 0.5) * 1e6:6.0f} µs  p99 {quantile(values, 0.99) * 1e6:6.0f} µs"
+    """The 10th, 50th and 99th percentile of seconds."""
+    return "  ".join(f"p{round(share * 100)} {quantile(values, share) * 1e6:6.0f} µs" for share in (0.1, 0.5, 0.99))

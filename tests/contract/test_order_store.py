@@ -625,6 +625,32 @@ async def test_waiting_sees_what_another_process_stored(site: Site) -> None:
         assert await waiting == 1
 
 
+async def test_what_follows_the_log_of_its_own_process_reads_nothing_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(site.store()) as store, opened(site.store()) as other:
+        await store.lease.acquire("us", 60)
+        for number in range(3):
+            await store.append(commit(uuid4(), 1, 2, is_open=number == 2))
+        with monkeypatch.context() as without_database:
+            without_database.setattr(store, "_database", None)
+            assert await store.wait_beyond(4, timeout_seconds=60) == 6
+            followed = await store.next_after(1)
+        assert list(followed) == [each async for page in other.log(after=1) for each in page]
+        assert list(map(repr, followed)) == [repr(each) async for page in other.log(after=1) for each in page]
+        assert list(await other.next_after(4)) == list(followed[3:])
+        assert list(await store.next_after(6)) == list(await other.next_after(6)) == []
+
+
+async def test_what_was_stored_before_or_by_others_is_read(site: Site) -> None:
+    async with opened(site.store()) as other, opened(site.store()) as store:
+        await other.append(commit(uuid4(), 1, 2))
+        assert [each.position for each in await store.next_after(0)] == [1, 2]
+        await store.append(commit(uuid4(), 1))
+        await other.append(commit(uuid4(), 1))
+        await store.append(commit(uuid4(), 1))
+        assert [each.position for each in await store.next_after(0)] == [1, 2, 3, 4, 5]
+        assert [each.position for each in await store.next_after(3)] == [4, 5]
+
+
 async def test_waiting_ends_with_its_time(site: Site) -> None:
     async with opened(site.store()) as store:
         assert await store.wait_beyond(0, timeout_seconds=0.01) == 0

@@ -56,7 +56,7 @@ class Database:
 async def test_rows_are_restated_upon_what_the_store_has_after_a_commit_of_unknown_outcome() -> None:
     """The day has lost 500 by a commit that was stored and not answered; an old fill that turns out dearer loses 1 more."""
     key, late, database = position_key("A", "NYSE:X"), position_key("A", "NYSE:LATE"), Database()
-    group = GroupCommit(database.transact, AccountLedger(), database.read, lambda: None)
+    group = GroupCommit(database.transact, AccountLedger(), database.read, lambda stored, places: None)
     await group.own(0)
     first, second = recorded([intent(), SENT])
     await group.append(draft(Commit((first,), entries=(a_fill(key, "10", "100", "1"),)), MAPPER, ()))

@@ -21,6 +21,9 @@ MOST_UNSAVED = 500
 each.
 """
 
+GATHERING_SECONDS = 0.05
+"""From a commit to its messages, so that those of one moment cost one bookmark, which is a commit of its own."""
+
 
 class Outlet(Protocol):
     """Makes the messages of one destination and sends them."""
@@ -74,30 +77,32 @@ class Outbox:
 
     async def run(self) -> None:
         """Follow the log until cancelled. Errors go to `on_error`, and delivery is tried again after a growing wait."""
-        backoff = Backoff(self._clock)
+        backoff, head = Backoff(self._clock), None
         while True:
             try:
-                position = await self.flush()
+                position = await self.flush(head)
                 backoff.reset()
-                await self._store.wait_beyond(position, self._poll_seconds)
+                if await self._store.wait_beyond(position, self._poll_seconds) > position:
+                    await self._clock.sleep(GATHERING_SECONDS)
+                head = await self._store.wait_beyond(position, 0)
             except Exception as error:  # noqa: BLE001 -- a failing destination must not stop trading
                 self._on_error(error)
                 await backoff.wait()
 
-    async def flush(self) -> int:
-        """Send everything up to the log's head and return the position. One call at a time: a shutdown flushes while `run` may do
-        so too.
+    async def flush(self, upto: int | None = None) -> int:
+        """Send everything up to that position, or to the log's head, and return the position. One call at a time: a shutdown
+        flushes while `run` may do so too.
         """
         async with self._flushing:
             try:
-                await self._follow()
+                await self._follow(upto)
             except BaseException:
                 self._start_over()
                 raise
             return self._position
 
-    async def _follow(self) -> None:
-        async for page in self._store.log(after=self._position):
+    async def _follow(self, upto: int | None) -> None:
+        while (upto is None or self._position < upto) and (page := await self._store.next_after(self._position)):
             await self._consider(page)
             self._position = page[-1].position
             if await self._outlet.deliver() or self._position - self._saved >= MOST_UNSAVED:

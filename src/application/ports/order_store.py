@@ -201,6 +201,12 @@ class OrderStore(Protocol):
         """The log after position `after`, in pages."""
         ...
 
+    async def next_after(self, position: int) -> Sequence[RecordedEvent]:
+        """The next page of the log after a position, for what follows it; empty at its end. What this process stored itself is not
+        read back, where it was lately.
+        """
+        ...
+
     async def ledger(self) -> Sequence[LedgerRow]:
         """The present risk table. No append comes between reading and returning. Waits for an append in progress."""
         ...

@@ -32,6 +32,9 @@ Transact = Callable[[Transaction], Awaitable[Stored | NotStored]]
 ReadLedger = Callable[[], Awaitable[tuple[int, Sequence[LedgerRow]]]]
 """Reads the head of the log and the rows that belong to it."""
 
+OnStored = Callable[[Sequence[EncodedCommit], Sequence[tuple[int, ...]]], None]
+"""Told which commits are durable, and where; of those of another writer nothing but that there are some."""
+
 PutRows = Callable[[Sequence[LedgerRow], int], Awaitable[None]]
 """Stores rows durably. Raises `LeaseLost` if the store has another epoch."""
 
@@ -49,7 +52,7 @@ class GroupCommit:
     covers.
     """
 
-    def __init__(self, transact: Transact, ledger: Ledger, read_ledger: ReadLedger, on_stored: Callable[[], None]) -> None:
+    def __init__(self, transact: Transact, ledger: Ledger, read_ledger: ReadLedger, on_stored: OnStored) -> None:
         self.epoch = 0
         self.head = 0
         self._transact = transact
@@ -63,6 +66,11 @@ class GroupCommit:
         self._disowned: str | None = None
         self._must_reload = False
         """True if rows may have been stored that the ledger does not know."""
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether nobody else writes, as far as is known."""
+        return self.epoch > 0
 
     async def append(self, draft: EncodedCommit) -> Committed:
         """Store a commit durably. A caller that is cancelled while it waits does not learn the outcome, and must reload the
@@ -220,7 +228,7 @@ class GroupCommit:
             self._ledger.keep(rows)
         for waiting, positions in zip(batch, stored.positions, strict=True):
             _answer(waiting, Committed(positions, tuple(rows)))
-        self._on_stored()
+        self._on_stored([waiting.draft for waiting in batch], stored.positions)
 
     def _sort_out(self, batch: Sequence[_Waiting], outcome: NotStored) -> None:
         self.refuse_shorter(outcome.head, self.head)
@@ -228,7 +236,7 @@ class GroupCommit:
             raise StoreError("the database refused a valid transaction; run `liveorder doctor`")
         if outcome.head != self.head:
             self._reload(outcome.head, outcome.rows)
-            self._on_stored()
+            self._on_stored((), ())
         for index, positions in outcome.found.items():
             _answer(batch[index], Committed(positions, tuple(outcome.rows)))
         for index, error in outcome.refused.items():

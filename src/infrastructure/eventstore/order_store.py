@@ -41,8 +41,9 @@ from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from liveorder.infrastructure.eventstore.log_reader import LogReader
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.moments import moment_of, text_of
+from liveorder.infrastructure.eventstore.recent_events import RecentEvents
 from liveorder.infrastructure.eventstore.schema import ADD_HALT, CHECKPOINT, PLACE, PUT_HALT, PUT_OWN_CHECKPOINT, SCHEMA_VERSION
-from liveorder.infrastructure.eventstore.transaction import draft
+from liveorder.infrastructure.eventstore.transaction import EncodedCommit, draft
 
 _T = TypeVar("_T")
 
@@ -98,6 +99,7 @@ class DatabaseOrderStore:
         self._poll_seconds = poll_seconds
         self._group: GroupCommit | None = None
         self._stored = asyncio.Event()
+        self._recent = RecentEvents()
         self._recorder: EventRecorder | None = None
         self.lease = LeaseRow(database, clock, self._writing)
         self.commands = CommandTable(database, lambda: self._writing().epoch)
@@ -180,6 +182,11 @@ class DatabaseOrderStore:
             after = page[-1].position
             left = None if left is None else left - len(page)
 
+    async def next_after(self, position: int) -> Sequence[RecordedEvent]:
+        if found := self._recent.after(position, PAGE):
+            return found
+        return await self._reader.events(partial(self._database.page, position, PAGE))
+
     async def ledger(self) -> Sequence[LedgerRow]:
         return await self._writing().read_ledger_again()
 
@@ -251,15 +258,18 @@ class DatabaseOrderStore:
         await write_as_owner(self._database, PUT_OWN_CHECKPOINT, values, self._writing().epoch, name)
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
-        """Woken by commits of this process. Those of other processes are seen within `poll_seconds`."""
+        """Woken by commits of this process. Those of other processes, and what was stored though its reply was lost, are seen
+        within `poll_seconds`.
+        """
         deadline = self._clock.monotonic() + timeout_seconds
+        must_ask = not self._writing().is_owner
         while True:
-            stored = self._stored
-            head = await self.head()
+            stored, known = self._stored, self._writing().head
+            head = await self.head() if must_ask and known <= position else known
             left = deadline - self._clock.monotonic()
             if head > position or left <= 0:
                 return head
-            await self._first_of(stored, min(left, self._poll_seconds))
+            must_ask = not await self._is_stored_within(stored, min(left, self._poll_seconds))
 
     async def check(self) -> IntegrityReport:
         return await self._reader.inspect(self._database)
@@ -290,11 +300,14 @@ class DatabaseOrderStore:
         rows = await self._database.fetch(_LEDGER)
         return int(rows[0][0]), [LedgerRow(account_id, key, state) for _, account_id, key, state in rows if key is not None]
 
-    def _announce(self) -> None:
+    def _announce(self, stored: Sequence[EncodedCommit], places: Sequence[tuple[int, ...]]) -> None:
+        for each, positions in zip(stored, places, strict=True):
+            if not each.is_foreign:
+                self._recent.add(each.commit.events, positions)
         self._stored.set()
         self._stored = asyncio.Event()
 
-    async def _first_of(self, stored: asyncio.Event, seconds: float) -> None:
+    async def _is_stored_within(self, stored: asyncio.Event, seconds: float) -> bool:
         tasks = [asyncio.ensure_future(stored.wait()), asyncio.ensure_future(self._clock.sleep(seconds))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -302,6 +315,7 @@ class DatabaseOrderStore:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        return stored.is_set()
 
 
 def _by_stream(events: Sequence[RecordedEvent]) -> dict[UUID, Sequence[RecordedEvent]]:

@@ -73,6 +73,11 @@ class MemoryLog:
         for start in range(0, len(rest), 700):
             yield rest[start : start + 700]
 
+    async def next_after(self, position: int) -> Sequence[RecordedEvent]:
+        if self.broken is not None:
+            raise self.broken
+        return self.events[position : position + 700]
+
     async def stream(self, stream_id: UUID) -> Sequence[RecordedEvent]:
         return [item for item in self.events if item.stream_id == stream_id]
 

@@ -8,7 +8,7 @@ import pytest
 
 from liveorder.application.outbox.messages import ALERTS, Confirmations, Notices
 from liveorder.application.outbox.notifier import Manner, Notice
-from liveorder.application.outbox.outbox import MOST_UNSAVED, Outbox
+from liveorder.application.outbox.outbox import GATHERING_SECONDS, MOST_UNSAVED, Outbox
 from liveorder.application.outbox.publisher import Confirmation
 from liveorder.application.recording import domain_events
 from liveorder.application.reporting.order_log import OrderLog
@@ -168,6 +168,33 @@ async def test_a_destination_that_is_down_is_told_of_and_tried_again_after_growi
     assert [str(error) for error in errors] == ["the wall is down"] * 3
     assert clock.slept == [1.0, 2.0, 4.0]
     assert len(wall.told) == 1
+
+
+async def test_messages_of_one_moment_cost_one_bookmark(log: MemoryLog, wall: Wall) -> None:
+    clock, saved = StillClock(), list[str]()
+    outbox = Outbox(log, Notices(wall, {NoticeEvent.PARTIAL: Manner.ON}), clock, [].append)  # type: ignore[arg-type]  # as above
+    await outbox.open()
+    wait, sleep, save = log.wait_beyond, clock.sleep, log.save_checkpoint
+
+    async def wait_beyond(position: int, timeout_seconds: float) -> int:
+        if position == 0 and not log.events:
+            log.add(1, requested(1), SENT, fill("woke it", 40))
+        return log.events[-1].position if position < len(log.events) else await wait(position, timeout_seconds)
+
+    async def sleep_while_more_is_stored(seconds: float) -> None:
+        log.add(1, fill("meanwhile", 10))
+        await sleep(seconds)
+
+    async def note_and_save(name: str, value: str) -> None:
+        saved.append(value)
+        await save(name, value)
+
+    log.wait_beyond, log.save_checkpoint = wait_beyond, note_and_save  # type: ignore[method-assign]  # to see and time its calls
+    clock.sleep = sleep_while_more_is_stored  # type: ignore[method-assign]  # as above
+    run = asyncio.create_task(outbox.run())
+    await log.is_read.wait()
+    run.cancel()
+    assert (len(wall.told), saved, clock.slept) == (2, ["4"], [GATHERING_SECONDS])
 
 
 async def test_a_notice_says_what_happened_and_to_which_order(log: MemoryLog, wall: Wall) -> None:
