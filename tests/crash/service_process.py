@@ -135,6 +135,7 @@ class _Served:
         try:
             report = await self.engine.start(wait_for_lease=self._wait, before_trading=self._outbox.open)
         except Exception as error:  # noqa: BLE001 - whatever keeps a service from starting, the test must hear of it
+            await self.engine.stop()  # a worker of an open connection pool may survive that its task is cancelled
             self._emit(event="failed", error=type(error).__name__, message=str(error))
             return
         self.engine.begin("outbox", self._outbox.run, lasting=True)
