@@ -22,7 +22,6 @@ async def main() -> None:
     async with Runner.open(
         trading_mode="SIMULATION",
         store="sqlite:///var/embedded/liveorder.db",
-        simulation={"venue_data": "var/embedded/venue.db"},
         logs={"directory": "var/embedded/logs", "console": False},
         accounts=[{"id": "acc_demo", "currency": "USD"}],
         on_fill=lambda order, fill: say(f"  filled {fill.quantity} {order.symbol} @ {fill.price}"),

@@ -65,7 +65,6 @@ def main() -> None:
     with ThreadedRunner(
         trading_mode="SIMULATION",
         store="sqlite:///var/journal/liveorder.db",
-        simulation={"venue_data": "var/journal/venue.db"},
         logs={"directory": "var/journal/logs", "console": False},
         accounts=[{"id": "acc_demo", "currency": "USD"}],
     ) as runner:

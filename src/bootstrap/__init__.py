@@ -21,6 +21,7 @@ from liveorder.bootstrap.upkeep import (
     check_calendars,
     serve_venue,
 )
+from liveorder.bootstrap.venue_files import venue_path
 from liveorder.infrastructure.eventstore.event_recorder import EventRecorder
 from liveorder.infrastructure.eventstore.library_mapper import EventMapper, project_order
 from liveorder.infrastructure.secrecy import no_path
@@ -65,6 +66,7 @@ __all__ = [
     "serve_venue",
     "source_by_url",
     "standing_doubts",
+    "venue_path",
     "verify_views",
     "without_secrets",
     "write_settings_template",

@@ -46,8 +46,7 @@ def connections_of(
 
     Raises `SettingsError` for a missing broker. With `on_error`, calls that instead, and connects the others.
     """
-    needs_venue = any(account.id not in supplied for account in settings.trading_accounts)
-    venue = open_simulation(settings, clock) if settings.mode is TradingMode.SIMULATION and needs_venue else None
+    venue = open_simulation(settings, clock) if needs_venue(settings, supplied) else None
     try:
         made: dict[str, AccountConnection] = {}
         for account in settings.trading_accounts:
@@ -62,6 +61,12 @@ def connections_of(
     finally:
         if venue is not None:
             venue.close()
+
+
+def needs_venue(settings: Settings, supplied: Mapping[str, Brokerage]) -> bool:
+    """Whether an account is traded at the simulated venue."""
+    is_simulation = settings.mode is TradingMode.SIMULATION
+    return is_simulation and any(account.id not in supplied for account in settings.trading_accounts)
 
 
 def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> None:

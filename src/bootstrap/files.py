@@ -10,6 +10,7 @@ from pathlib import Path
 
 from liveorder.bootstrap.parts import journal_path
 from liveorder.bootstrap.projections import files_of_projections
+from liveorder.bootstrap.venue_files import venue_path
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.database_url import SqliteUrl, database_url
 from liveorder.infrastructure.settings import Settings
@@ -47,7 +48,7 @@ def _databases(settings: Settings) -> Iterator[Path]:
         if isinstance(url, SqliteUrl):
             yield url.path
     yield from files_of_projections(settings)
-    yield settings.simulation.venue_data
+    yield venue_path(settings)
 
 
 def _logs(settings: Settings) -> Iterable[Path]:

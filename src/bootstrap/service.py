@@ -19,7 +19,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.application.trading.execute_order import ExecutionConfig
-from liveorder.bootstrap.brokerages import check_supplied, connections_of
+from liveorder.bootstrap.brokerages import check_supplied, connections_of, needs_venue
 from liveorder.bootstrap.doors import Doors, Source, open_doors
 from liveorder.bootstrap.parts import (
     calendars_of,
@@ -31,6 +31,8 @@ from liveorder.bootstrap.parts import (
     owner_name,
 )
 from liveorder.bootstrap.projections import projector_of
+from liveorder.bootstrap.simulation import what_is_simulated
+from liveorder.bootstrap.venue_files import reserve_venue
 from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import USUAL
@@ -66,12 +68,18 @@ async def open_service(
     if supplied is not None:
         check_supplied(settings, supplied)
     doors = find_doors(settings)
+    is_simulated = needs_venue(settings, supplied or {})
+    set_aside = await reserve_venue(settings) if is_simulated else None
     store = await open_store(settings)
     clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
     used_log: ActivityLog = log or own_log
     await _migrate(settings, used_log, wait=wait_for_lease)
     _warn_of_ignored_settings(settings, used_log)
+    if is_simulated:
+        used_log.write("SIMULATION", what_is_simulated(settings))
+    if set_aside is not None:
+        used_log.write("SIMULATION", f"A new store has a new simulated exchange; that of the store before is kept as {set_aside}")
     sparing_log = SparingLog(used_log, clock)
     views = views_at(settings.read_model_url, clock=clock)
     with closing(own_log), connections_of(settings, clock, used_log, supplied or {}) as connections:

@@ -8,6 +8,7 @@ from typing import Any
 
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
+from liveorder.bootstrap.venue_files import is_former, venue_path
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
@@ -23,7 +24,7 @@ from liveorder.testing.venue.settings import PriceSource, VenueAccount, VenueSet
 
 
 def venue_settings(settings: Settings) -> VenueSettings:
-    """The venue's settings: its own file, with the simulation's quotes, seed and accounts."""
+    """The venue's settings: its own file, with the simulation's quotes, seed, hours and accounts."""
     simulation = settings.simulation
     venue = VenueSettings() if simulation.venue_settings is None else read_settings(simulation.venue_settings)
     known = {account.account_id for account in venue.accounts}
@@ -34,6 +35,8 @@ def venue_settings(settings: Settings) -> VenueSettings:
         changes["prices"] = PriceSource(file=simulation.quotes)
     if "seed" in simulation.model_fields_set:
         changes["seed"] = simulation.seed
+    if "hours" in simulation.model_fields_set or "hours" not in venue.model_fields_set:
+        changes["hours"] = simulation.hours
     return venue.model_copy(update=changes)
 
 
@@ -55,8 +58,9 @@ def open_simulation(settings: Settings, clock: Clock) -> OpenedVenue:
     if simulation.venue is not None:
         host, port = simulation.venue.rsplit(":", 1)
         return OpenedVenue(lambda: Tcp(host, int(port), clock), venue)
-    make_folder(simulation.venue_data.parent)
-    floor = Floor(open_venue(venue, clock.now(), simulation.venue_data), venue, clock)
+    path = venue_path(settings)
+    make_folder(path.parent)
+    floor = Floor(open_venue(venue, clock.now(), path), venue, clock)
     return OpenedVenue(lambda: InProcess(floor, clock), venue, floor)
 
 
@@ -67,3 +71,18 @@ def simulated_brokerage(account: AccountSettings, venue: OpenedVenue) -> Brokera
         SimulatedMarketData(transport),
         SimulatedInstruments(catalogue_of(venue.settings)),
     )
+
+
+def what_is_simulated(settings: Settings) -> str:
+    """For people, in one line: where orders go, when the market is open, what the prices are, and the money there is."""
+    venue, elsewhere = venue_settings(settings), settings.simulation.venue
+    where = "in this process" if elsewhere is None else f"at {elsewhere}"
+    hours = "always open" if venue.hours == "always" else "open in the hours of each exchange"
+    said = f"Simulation: orders go to a simulated exchange {where}, and nowhere else; its market is {hours}"
+    if elsewhere is not None:
+        return said
+    prices = "made up" if venue.prices.file is None else f"those of {venue.prices.file}"
+    traded = {account.id for account in settings.trading_accounts}
+    money = [f"{each.account_id} {each.cash:,} {each.currency}" for each in venue.accounts if each.account_id in traded]
+    former = f"; its orders stay in {venue_path(settings)}, where an earlier version kept them" if is_former(settings) else ""
+    return f"{said}, its prices are {prices}, and it began with {', '.join(money)}{former}"

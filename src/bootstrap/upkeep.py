@@ -17,6 +17,7 @@ from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import calendars_of, clock_of, expectation_of, log_of, owner_name, without_secrets
 from liveorder.bootstrap.simulation import venue_settings
 from liveorder.domain.errors import InvalidInput, LeaseLost, LiveOrderError, SettingsError
+from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.calendars import calendar_of_exchange
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.database_url import HOW_TO_WRITE, NOT_SHOWN, DatabaseUrl, PostgresUrl, SqliteUrl, database_url
@@ -130,10 +131,12 @@ class CalendarCheck:
 
 
 def check_calendars(settings: Settings, ordered: Collection[str]) -> list[CalendarCheck]:
-    """Check the calendars of the accounts' default exchanges and those `ordered` so far. Raises `InvalidInput` for an unknown
-    one.
+    """Check the calendars of the accounts' default exchanges, unless the simulated market never closes, and those `ordered` so
+    far. Raises `InvalidInput` for an unknown one.
     """
-    exchanges = {account.exchange for account in settings.trading_accounts if account.exchange is not None}
+    is_always_open = settings.mode is TradingMode.SIMULATION and venue_settings(settings).hours == "always"
+    accounts = () if is_always_open else settings.trading_accounts
+    exchanges = {account.exchange for account in accounts if account.exchange is not None}
     names = {calendar_of_exchange(exchange) for exchange in exchanges} | set(ordered)
     calendars, today = calendars_of(settings), clock_of(settings).now().date()
     ends = {name: calendars.last_session(name) for name in sorted(name for name in names if name is not None)}

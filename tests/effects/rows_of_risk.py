@@ -167,6 +167,7 @@ ROWS = {
     "risk.allowed_symbols": Effect(["allowed_symbols"], refused_by(risk={"allowed_symbols": ["AAPL"]})),
     "risk.allow_short_selling": Effect([], refused_by({"side": "SELL"}, risk={"allow_short_selling": True})),
     "risk.allow_closed_market": Effect(
-        [], refused_by(risk={"allow_closed_market": True}, simulation={"starts_at": "2025-03-08T16:00:00Z"})
+        [],
+        refused_by(risk={"allow_closed_market": True}, simulation={"starts_at": "2025-03-08T16:00:00Z", "hours": "exchange"}),
     ),
 }

@@ -174,9 +174,12 @@ async def _times_that_a_fill_is_said(folder: Path) -> int | str:
     return len([sentence for sentence in log.of("EXECUTION") if "filled" in sentence])
 
 
-HOLIDAY = {"calendar": "XNYS", "day": date(2025, 3, 10)}
+HOLIDAY: Tables = {
+    "simulation": {"hours": "exchange"},
+    "special_sessions": [{"calendar": "XNYS", "day": date(2025, 3, 10)}],
+}
 SATURDAY: Tables = {
-    "simulation": {"starts_at": "2025-03-08T16:00:00Z"},
+    "simulation": {"starts_at": "2025-03-08T16:00:00Z", "hours": "exchange"},
     "special_sessions": [{"calendar": "XNYS", "day": date(2025, 3, 8), "hours": ["09:30-16:00"]}],
 }
 
@@ -204,10 +207,10 @@ ROWS = {
     "positions": Effect("SUBMITTED", staged(_sale_of_what_another_strategy_holds, positions="by_account")),
     "default_exchange": Effect("NSE:DUAL", found(default_exchange="NSE")),
     "default_product": Effect("CNC", sends("product", default_product="CNC")),
-    "default_currency": Effect([], refused_by({"symbol": "RELIANCE"}, default_currency="INR", risk={"allow_closed_market": True})),
-    "special_sessions": Effect(["market_closed"], refused_by(special_sessions=[HOLIDAY])),
-    "special_sessions.calendar": Effect(["market_closed"], refused_by(special_sessions=[HOLIDAY])),
-    "special_sessions.day": Effect(["market_closed"], refused_by(special_sessions=[HOLIDAY])),
+    "default_currency": Effect([], refused_by({"symbol": "RELIANCE"}, default_currency="INR", accounts=[{"id": "SIM"}])),
+    "special_sessions": Effect(["market_closed"], refused_by(**HOLIDAY)),
+    "special_sessions.calendar": Effect(["market_closed"], refused_by(**HOLIDAY)),
+    "special_sessions.day": Effect(["market_closed"], refused_by(**HOLIDAY)),
     "special_sessions.hours": Effect([], refused_by(**SATURDAY)),
     "retry.max_attempts": Effect((2, "RETRIES_EXHAUSTED"), becomes(_attempts, {}, TURNED_AWAY, retry={"max_attempts": 2})),
     "retry.first_wait_seconds": Effect(7, takes(_sent, TURNED_AWAY, retry={"max_attempts": 2, "first_wait_seconds": 7})),

@@ -70,7 +70,7 @@ ROWS = {
     "signal.limit_price": Effect("400", sends("limit_price", LIMIT)),
     "signal.stop_price": Effect("550", sends("stop_price", {"order_type": "STOP", "stop_price": 550})),
     "signal.price": Effect(
-        "4",
+        "40",
         sends(
             "quantity",
             {"price": 250, "timestamp": "2025-03-10T15:59:59Z", "quantity": None, "order_type": "MARKET"},

@@ -16,13 +16,14 @@ from liveorder.domain.errors import BrokerError, DuplicateClientOrderId
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
-from tests.effects.observing import BY_HAND, LIMIT, Effect, Observe, becomes, staged, takes, with_quotes
+from tests.effects.observing import BY_HAND, LIMIT, Effect, Observe, becomes, refused_by, staged, takes, with_quotes
 from tests.effects.rows_of_accounts import can, turned
 from tests.effects.stage import Stage, Tables, a_signal, settings_in
 from tests.harness.worlds import RememberedLog
 
 ACCOUNT = {"account_id": "SIM", "currency": "USD", "cash": "1000000"}
 BY_BROKER, GIVEN_UP = ("REJECTED", "BROKER"), ("REJECTED", "RETRIES_EXHAUSTED")
+SUNDAY = {"starts_at": "2025-03-09T16:00:00Z"}
 WILD = {"prices": {"volatility": 0.01}}
 
 
@@ -243,6 +244,7 @@ ROWS = {
     "venue.replace_delay_seconds": Effect(Decimal(400), staged(_replaced, {"replace_delay_seconds": 9})),
     "venue.positions_lag_seconds": Effect([], staged(_held_of_a_coin, {"positions_lag_seconds": 9})),
     "venue.catalogue_file": Effect(["10 at 50"], _filled_from_a_catalogue),
+    "venue.hours": Effect([], refused_by(venue={"hours": "always"}, simulation=SUNDAY)),
     "venue.faults.faults": Effect(GIVEN_UP, ends_as(fault("unavailable"))),
     "venue.faults.faults.kind": Effect(GIVEN_UP, ends_as(fault("unavailable"))),
     "venue.faults.faults.on": Effect(["SUBMITTED", "SUBMITTED"], staged(_two, fault("unavailable", on="find"))),
@@ -267,6 +269,7 @@ ROWS = {
     ),
     "simulation.seed": Effect(True, differs(WILD, WILD, simulation={"seed": 5})),
     "simulation.starts_at": Effect("2025-03-10", _begins),
+    "simulation.hours": Effect(["market_closed"], refused_by(simulation=SUNDAY | {"hours": "exchange"})),
     "simulation.venue": Effect("BrokerConnectionError", _elsewhere),
     "simulation.venue_settings": Effect(Decimal(3), becomes(_commission, {}, {"commission": {"per_order": 3}})),
     "simulation.venue_data": Effect(True, _remembers),

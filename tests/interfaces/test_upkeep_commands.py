@@ -59,7 +59,7 @@ def test_the_doctor_warns_before_the_calendar_of_a_default_exchange_ends(
 ) -> None:
     last = ExchangeCalendars().last_session("XBOM")
     assert last is not None
-    simulation = f'[simulation]\nstarts_at = "{last - timedelta(days=days_left)}T06:00:00+00:00"'
+    simulation = f'[simulation]\nhours = "exchange"\nstarts_at = "{last - timedelta(days=days_left)}T06:00:00+00:00"'
     cli.write("liveorder.toml", SETTINGS.replace("[simulation]", simulation) + 'exchange = "NSE"\n')
     cli.run("run", "--until-idle")
     found = cli.run("doctor")
@@ -68,7 +68,15 @@ def test_the_doctor_warns_before_the_calendar_of_a_default_exchange_ends(
     assert ("upgrade exchange_calendars" in line) == (mark != "ok")
 
 
+def test_a_simulated_market_that_never_closes_has_no_calendar_that_ends(cli: CommandLine) -> None:
+    cli.write("liveorder.toml", SETTINGS + 'exchange = "NSE"\n')
+    cli.signals(coin("a", symbol="SPY", quantity="1"))
+    cli.trade()
+    assert "calendar" not in cli.run("doctor").stdout
+
+
 def test_the_doctor_looks_at_calendars_of_instruments_that_were_ordered(cli: CommandLine) -> None:
+    cli.write("liveorder.toml", SETTINGS.replace("[simulation]", '[simulation]\nhours = "exchange"'))
     assert cli.json("doctor")["checks"][2]["name"] != "calendar XNYS"
     cli.signals(coin("a", symbol="SPY"))
     cli.trade()

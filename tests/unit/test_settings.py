@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from liveorder.bootstrap.brokerages import account_terms, needs_venue
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.limit_tables import NarrowLimits
@@ -324,7 +325,7 @@ def test_what_only_the_process_of_the_venue_reads_is_known(name: str, value: obj
 
 @pytest.mark.parametrize("name", Simulation.model_fields)
 def test_what_is_set_of_the_simulated_venue_is_not_read_outside_a_simulation(name: str) -> None:
-    values = {"seed": 5, "starts_at": "'2025-03-10T00:00:00Z'", "venue": "'localhost:7000'"}
+    values = {"seed": 5, "hours": "'exchange'", "starts_at": "'2025-03-10T00:00:00Z'", "venue": "'localhost:7000'"}
     table = f"[simulation]\n{name} = {values.get(name, repr('a.file'))}\n"
     paper = load(table, ALPACA + "TRADING_MODE=PAPER")
     paper.check()
@@ -342,6 +343,42 @@ def test_the_mock_broker_takes_every_account() -> None:
     assert [(account.id, account.broker, account.mode) for account in settings.trading_accounts] == [
         ("a", "simulated", TradingMode.SIMULATION)
     ]
+
+
+@pytest.mark.parametrize("mode", ["PAPER", "LIVE"])
+@pytest.mark.parametrize("declared", ["", "[[accounts]]\nid = 'alpaca'\nbroker = 'alpaca'\n"])
+def test_nothing_of_a_simulations_profile_holds_at_a_real_broker(mode: str, declared: str) -> None:
+    settings = load(declared, ALPACA + f"TRADING_MODE={mode}")
+    settings.check()
+    (account,) = settings.trading_accounts
+    terms = account_terms(settings, account)
+    assert (terms.limits, terms.limits_by_currency, account.risk) == (RiskLimits(), {}, {})
+    assert not needs_venue(settings, {})
+
+
+def test_a_rehearsal_of_a_real_brokers_account_keeps_its_limits() -> None:
+    settings = load("[[accounts]]\nid = 'a'\nbroker = 'kite'", use_mock_broker=True)
+    (account,) = settings.trading_accounts
+    assert (account.broker, settings.limits("a"), account.risk_by_currency) == ("simulated", RiskLimits(), {})
+
+
+def test_a_simulation_has_limits_of_its_own_that_each_setting_overrides() -> None:
+    nothing = load()
+    assert (nothing.limits("SIM").position_size, nothing.limits("SIM").max_signal_age_seconds) == (Decimal(10_000), None)
+    assert nothing.limits("SIM", "INR").max_position_size == Decimal(50_000_000)
+    chosen = load("[risk]\nmax_position_size = 500\nmax_signal_age_seconds = 60")
+    for currency in ("USD", "INR"):
+        limits = chosen.limits("SIM", currency)
+        assert (limits.max_position_size, limits.max_signal_age_seconds) == (Decimal(500), 60)
+    assert load("default_currency = 'INR'").limits("SIM").position_size == Decimal(500_000)
+    own = load("[[accounts]]\nid = 'a'\n[accounts.risk]\nmax_daily_trades = 2")
+    assert (own.limits("a").max_daily_trades, own.trading_accounts[0].risk_by_currency) == (2, {})
+
+
+def test_the_settings_file_that_is_written_says_what_a_simulation_has() -> None:
+    written = commented_toml()
+    assert "# In a simulation: 1000000 USD, 50000000 INR.\n#max_position_size = 10000 " in written
+    assert "# In a simulation: none.\n#max_signal_age_seconds = 60.0 " in written
 
 
 def test_accounts_have_the_defaults_and_limits_of_their_own() -> None:
@@ -366,14 +403,16 @@ def test_accounts_have_the_defaults_and_limits_of_their_own() -> None:
     )
     a, b = settings.trading_accounts
     assert [(account.currency, account.exchange) for account in (a, b)] == [("INR", "NSE"), ("USD", "NASDAQ")]
-    assert settings.limits("a") == RiskLimits(max_daily_trades=5)
-    assert settings.limits("b") == RiskLimits(max_daily_trades=7, position_size=Decimal("10.5"))
-    assert settings.limits("b", "EUR") == RiskLimits(max_daily_trades=7, position_size=Decimal(9))
+    wide: dict[str, Any] = {"max_position_size": Decimal(1_000_000), "max_signal_age_seconds": None}
+    in_rupees = wide | {"max_position_size": Decimal(50_000_000), "position_size": Decimal(500_000)}
+    assert settings.limits("a") == RiskLimits(max_daily_trades=5, **in_rupees)
+    assert settings.limits("b") == RiskLimits(max_daily_trades=7, position_size=Decimal("10.5"), **wide)
+    assert settings.limits("b", "EUR") == RiskLimits(max_daily_trades=7, position_size=Decimal(9), **wide)
 
 
 def with_table(table: str, more: str = "") -> str:
     """An account `a` in USD with one table of limits."""
-    return f"[risk]\nmax_daily_trades = 5\n[[accounts]]\nid = 'a'\n{more}\n{table}"
+    return f"[risk]\nmax_daily_trades = 5\nmax_signal_age_seconds = 60\n[[accounts]]\nid = 'a'\n{more}\n{table}"
 
 
 def test_limits_by_strategy_and_by_symbol_hold_beside_the_accounts() -> None:
@@ -406,7 +445,7 @@ def test_limits_by_strategy_and_by_symbol_hold_beside_the_accounts() -> None:
     ("limit", "said"),
     [
         ("max_daily_trades = 6", "max_daily_trades = 6 is wider than the account's 5"),
-        ("max_position_size = 10001", "max_position_size = 10001 is wider than the account's 10000"),
+        ("max_position_size = 1000001", "max_position_size = 1000001 is wider than the account's 1000000"),
         ("min_buy_score = 59", "min_buy_score = 59 is wider than the account's 60"),
         ("max_sell_score = -59", "max_sell_score = -59 is wider than the account's -60"),
         ("max_signal_age_seconds = 61", "max_signal_age_seconds = 61.0 is wider than the account's 60.0"),

@@ -12,7 +12,7 @@ from liveorder.application.gateway.admission import Deadlines, RateLimit
 from liveorder.application.ports.broker import Absence, Broker, Prepared
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.instruments import InstrumentQuery, Instruments
+from liveorder.application.ports.instruments import InstrumentQuery, Instruments, ListsSymbols
 from liveorder.application.ports.market_data import MarketData
 from liveorder.domain.account_config import AccountConfig
 from liveorder.domain.errors import (
@@ -201,6 +201,12 @@ class Gateway:
         if found is not None:
             await self._calendar.prepare((found.calendar,))
         return found
+
+    def listed_instead_of(self, symbol: str) -> str:
+        """The end of a sentence for people: the symbols that there are, or nothing where they are not listed."""
+        if not isinstance(self.instruments, ListsSymbols) or symbol in (listed := self.instruments.symbols()):
+            return ""
+        return f". Listed: {', '.join(listed)}"
 
     async def price(self, instrument: Instrument, side: Side, *, is_urgent: bool = False) -> Priced:
         """What an order of this side would meet. `is_urgent`: asked for once, as of an order that closes a position."""

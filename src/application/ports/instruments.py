@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
@@ -36,3 +37,10 @@ class Instruments(Protocol):
         Raises `InvalidSymbolError` with their names if several match, and `BrokerError` if the source cannot be asked.
         """
         ...
+
+
+@runtime_checkable
+class ListsSymbols(Protocol):
+    """Instruments that are few enough to be named to a person who asked for another."""
+
+    def symbols(self) -> Sequence[str]: ...

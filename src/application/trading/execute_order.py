@@ -466,7 +466,7 @@ class ExecuteOrder:
         if instrument is None:
             raise UnusableSignal(
                 f"symbol: {contract_named_by(signal)} is no instrument that {name} knows; "
-                "check the spelling and these fields, or name its exchange",
+                f"check the spelling and these fields, or name its exchange{gateway.listed_instead_of(signal.symbol)}",
                 signal.signal_id,
             )
         check_multiplier(signal, instrument, can, name)

@@ -14,6 +14,7 @@ from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.limit_tables import check_limit_tables
 from liveorder.infrastructure.settings.names import environment_name
 from liveorder.infrastructure.settings.sections import AccountSettings, Section
+from liveorder.infrastructure.settings.simulation_profile import CURRENCIES, simulated_limits
 from liveorder.infrastructure.settings.unread import check_unread, check_unread_options
 from liveorder.infrastructure.settings.variables import filled_in
 
@@ -165,12 +166,27 @@ def _traded(settings: SettingsFields) -> tuple[AccountSettings, ...]:
 def _declared(settings: SettingsFields) -> Iterable[AccountSettings]:
     """The accounts as written, or one for each configured broker. In a simulation, all are simulated."""
     if mode(settings) is TradingMode.SIMULATION:
-        accounts = _traded(settings) or (AccountSettings(id=SIMULATED_ACCOUNT),)
-        return [account.model_copy(update={"broker": SIMULATED, "mode": TradingMode.SIMULATION}) for account in accounts]
+        return [_simulated(settings, account) for account in _traded(settings) or (_of_nobody(settings),)]
     accounts = _traded(settings) or tuple(
         AccountSettings(id=broker, broker=broker) for broker in _brokers_with_credentials(settings)
     )
     return [account for account in accounts if settings.broker in (None, account.broker)]
+
+
+def _of_nobody(settings: SettingsFields) -> AccountSettings:
+    """The account of settings that name none. It trades all that the venue lists, so it has limits in each of its currencies."""
+    own, chosen = settings.default_currency, settings.risk.model_fields_set
+    others = {currency: simulated_limits(currency, chosen) for currency in CURRENCIES if currency != own}
+    return AccountSettings(id=SIMULATED_ACCOUNT, risk_by_currency=others)
+
+
+def _simulated(settings: SettingsFields, account: AccountSettings) -> AccountSettings:
+    """The account as it is traded at the simulated venue. A real broker's keeps its limits."""
+    changes: dict[str, Any] = {"broker": SIMULATED, "mode": TradingMode.SIMULATION}
+    if account.broker == SIMULATED:
+        limits = simulated_limits(account.currency or settings.default_currency, settings.risk.model_fields_set)
+        changes["risk"] = limits | account.risk
+    return account.model_copy(update=changes)
 
 
 def _with_defaults(settings: SettingsFields, account: AccountSettings) -> AccountSettings:

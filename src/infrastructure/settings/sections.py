@@ -141,14 +141,20 @@ class Simulation(Section):
     """CSV file of prices; none: those of venue_settings, else a seeded random walk."""
     seed: int = 0
     """Seed of all random decisions; if it is not set here, that of venue_settings applies."""
+    hours: Literal["always", "exchange"] = "always"
+    """always: the simulated market never closes, and its day ends at 00:00 UTC; exchange: each instrument trades in the hours of
+    its exchange. If it is not set here, that of venue_settings applies.
+    """
     starts_at: Moment | None = None
     """Start time of the simulation's clock, ISO-8601 with time zone; none: real time."""
     venue: Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")] | None = None
     """HOST:PORT of a `liveorder venue`, which has its own quotes, seed and data; none: the venue runs in this process."""
     venue_settings: FilePath | None = None
     """TOML or JSON with fills, commissions, delays, faults and keys of the venue."""
-    venue_data: FilePath = Path("var/venue.db")
-    """The venue's stored state, which survives our crashes and its own."""
+    venue_data: FilePath | None = None
+    """The venue's stored state, which survives our crashes and its own; none: beside the store, as NAME-venue.db, so that each
+    store has its own.
+    """
 
 
 class Kite(Section):

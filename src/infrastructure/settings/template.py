@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from liveorder.infrastructure.settings.model import Settings
 from liveorder.infrastructure.settings.names import SettingPath, environment_name
+from liveorder.infrastructure.settings.simulation_profile import limit_in_a_simulation
 
 _HEAD = """\
 # liveorder settings. A commented line shows the default; remove the # to change it.
@@ -98,10 +99,16 @@ def _table(model: BaseModel, within: SettingPath) -> Iterator[str]:
         yield f"\n# {(type(model).__doc__ or '').strip().splitlines()[0]}\n[{'.'.join(within)}]\n"
     for name, value in values.items():
         if not isinstance(value, BaseModel):
-            yield from _setting(type(model).model_fields[name].description or "", (*within, name), value)
+            description = type(model).model_fields[name].description or ""
+            yield from _setting(description + _in_a_simulation((*within, name)), (*within, name), value)
     for name, value in values.items():
         if isinstance(value, BaseModel):
             yield from _table(value, (*within, name))
+
+
+def _in_a_simulation(path: SettingPath) -> str:
+    limit = limit_in_a_simulation(path[-1]) if path[0] == "risk" else None
+    return "" if limit is None else f"\nIn a simulation: {limit}."
 
 
 def _setting(description: str, path: SettingPath, value: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ from liveorder.application.reporting.projections.orders import order_type, why
 from liveorder.application.reporting.read_models import Query, Views
 from liveorder.application.reporting.views import OrderView, PositionView, SignalView, View
 from liveorder.application.reporting.views.signals import DEAD_LETTER
-from liveorder.bootstrap import Settings
+from liveorder.bootstrap import Settings, venue_path
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.interfaces.cli.listings import (
     print_dead_letters,
@@ -67,7 +67,7 @@ def places(settings: Settings) -> dict[str, str]:
         "logs": masked["logs"]["directory"],
     }
     if settings.mode.value == "SIMULATION":
-        kept["simulated venue"] = masked["simulation"]["venue"] or masked["simulation"]["venue_data"]
+        kept["simulated venue"] = masked["simulation"]["venue"] or venue_path(settings)
     return {name: str(place) for name, place in kept.items()}
 
 

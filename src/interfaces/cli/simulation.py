@@ -63,7 +63,6 @@ def demo(
         simulation={
             "quotes": EXAMPLES / "quotes.csv",
             "venue_settings": EXAMPLES / "venue.toml",
-            "venue_data": directory / "venue.db",
         },
     )
     outcome = trade(settings, [file_source(settings, EXAMPLES / "signals.jsonl", follow=False)], until_idle=True)

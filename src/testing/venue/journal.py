@@ -75,6 +75,9 @@ class SqliteJournal:
     def orders(self) -> list[VenueOrder]:
         return [STORED_ORDER.validate_json(body) for (body,) in self._database.execute("SELECT body FROM orders")]
 
+    def has_orders(self) -> bool:
+        return self._database.execute("SELECT 1 FROM orders LIMIT 1").fetchone() is not None
+
     def write_note(self, name: str, text: str) -> None:
         self._database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, text))
 

@@ -28,7 +28,8 @@ def open_venue(settings: VenueSettings, now: datetime, data: Path | None = None)
 
 
 def catalogue_of(settings: VenueSettings) -> VenueCatalogue:
-    return BUILT_IN if settings.catalogue_file is None else BUILT_IN.with_file(settings.catalogue_file)
+    catalogue = BUILT_IN if settings.catalogue_file is None else BUILT_IN.with_file(settings.catalogue_file)
+    return catalogue.always_open() if settings.hours == "always" else catalogue
 
 
 def _first_opened(journal: Journal, now: datetime) -> datetime:

@@ -6,7 +6,7 @@ import json
 import tomllib
 from decimal import ROUND_UP, Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, ValidationError, model_validator
 
@@ -30,6 +30,45 @@ START_PRICES = {
     "TCS": Decimal(3500),
     "BTC/USD": Decimal(60000),
     "ETH/USD": Decimal(3000),
+    "AMD": Decimal(150),
+    "AMZN": Decimal(200),
+    "BAC": Decimal(40),
+    "DIA": Decimal(400),
+    "DIS": Decimal(100),
+    "F": Decimal(12),
+    "GE": Decimal(200),
+    "GLD": Decimal(250),
+    "GOOG": Decimal(175),
+    "GOOGL": Decimal(175),
+    "IBM": Decimal(250),
+    "INTC": Decimal(25),
+    "IWM": Decimal(200),
+    "JPM": Decimal(250),
+    "KO": Decimal(70),
+    "META": Decimal(600),
+    "NFLX": Decimal(900),
+    "NVDA": Decimal(150),
+    "QQQ": Decimal(500),
+    "T": Decimal(25),
+    "TLT": Decimal(90),
+    "V": Decimal(300),
+    "VOO": Decimal(500),
+    "VTI": Decimal(280),
+    "WMT": Decimal(90),
+    "XLF": Decimal(50),
+    "XOM": Decimal(110),
+    "AXISBANK": Decimal(1100),
+    "HDFCBANK": Decimal(1700),
+    "ICICIBANK": Decimal(1300),
+    "ITC": Decimal(420),
+    "LT": Decimal(3500),
+    "NIFTYBEES": Decimal(260),
+    "SBIN": Decimal(800),
+    "TATAMOTORS": Decimal(700),
+    "TATASTEEL": Decimal(150),
+    "WIPRO": Decimal(250),
+    "LTC/USD": Decimal(100),
+    "SOL/USD": Decimal(150),
 }
 
 
@@ -141,6 +180,8 @@ class VenueSettings(_Settings):
     positions_lag_seconds: Seconds = 0.0
     """How long a trade is missing from the positions that are reported."""
     catalogue_file: Path | None = None
+    hours: Literal["always", "exchange"] = "exchange"
+    """always: nothing ever closes, and a DAY order ends at 00:00 UTC; exchange: each instrument has its calendar."""
     faults: FaultPlan = FaultPlan()
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from liveorder.application.ports.calendar import ALWAYS_OPEN
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.instrument import Instrument, TickRule
 from liveorder.domain.values import AssetClass
@@ -48,6 +49,10 @@ class VenueCatalogue:
         if listing is None:
             raise VenueRefusal(RefusalCode.UNKNOWN_SYMBOL, f"{key} is not listed here; add it to the catalogue file")
         return listing
+
+    def always_open(self) -> VenueCatalogue:
+        """The same listings in a market that never closes."""
+        return VenueCatalogue(replace(listing, instrument=listing.instrument.but(calendar=ALWAYS_OPEN)) for listing in self)
 
     def with_file(self, path: Path) -> VenueCatalogue:
         """Add the listings of a JSON or TOML file. A listing with the key of a built-in one replaces it."""
@@ -113,6 +118,13 @@ BUILT_IN = VenueCatalogue(
         _nse_stock("TCS"),
         _coin("BTC/USD", "0.01"),
         _coin("ETH/USD", "0.01"),
+        *(_us_stock(symbol, "ARCA") for symbol in ("DIA", "GLD", "IWM", "VOO", "VTI", "XLF")),
+        *(_us_stock(symbol, "NASDAQ") for symbol in ("AMD", "AMZN", "GOOG", "GOOGL", "INTC", "META", "NFLX", "NVDA", "QQQ", "TLT")),
+        *(_us_stock(symbol, "NYSE") for symbol in ("BAC", "DIS", "F", "GE", "IBM", "JPM", "KO", "T", "V", "WMT", "XOM")),
+        *(_nse_stock(symbol) for symbol in ("AXISBANK", "HDFCBANK", "ICICIBANK", "ITC", "LT", "NIFTYBEES", "SBIN")),
+        *(_nse_stock(symbol) for symbol in ("TATAMOTORS", "TATASTEEL", "WIPRO")),
+        _coin("LTC/USD", "0.01"),
+        _coin("SOL/USD", "0.01"),
     ]
 )
 """NSE stocks trade by XBOM: exchange_calendars has no XNSE and the cash hours are the same."""

@@ -9,12 +9,15 @@ from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN, Venue
 
 
 class SimulatedInstruments:
-    """An `Instruments` over listings. US stocks are found under the name or MIC of any US exchange, and under SMART."""
+    """An `Instruments` over listings, and their names. US stocks are found under the name or MIC of any US exchange, and SMART."""
 
     def __init__(self, catalogue: VenueCatalogue = BUILT_IN) -> None:
         self._by_symbol: dict[str, list[VenueListing]] = {}
         for listing in catalogue:
             self._by_symbol.setdefault(listing.instrument.symbol, []).append(listing)
+
+    def symbols(self) -> list[str]:
+        return sorted(self._by_symbol)
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
         fitting = [listing.instrument for listing in self._by_symbol.get(query.symbol, ()) if _fits(query, listing)]
