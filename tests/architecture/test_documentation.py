@@ -64,6 +64,17 @@ def test_every_page_is_in_the_navigation() -> None:
     assert [name_of(page) for page in PAGES if page not in listed and page != listing[0]] == []
 
 
+def test_each_line_of_what_is_not_protected_names_one_test_that_is_there() -> None:
+    page = ROOT / "docs" / "what-it-does-not-protect-against.md"
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| ") and not line.startswith("| what")]
+    named = [re.fullmatch(r"\| .+ \| `(tests/\S+\.py)::(test_\w+)` \|", row) for row in rows]
+    assert rows
+    assert [row for row, found in zip(rows, named, strict=True) if found is None] == []
+    places = [(ROOT / found[1], found[2]) for found in named if found is not None]
+    assert [name for path, name in places if not re.search(rf"^(async )?def {name}\(", path.read_text(), re.MULTILINE)] == []
+    assert len(set(places)) == len(places)
+
+
 def links_of(page: Path) -> list[str]:
     return [link for link in _LINK.findall(prose_of(page)) if "://" not in link]
 
