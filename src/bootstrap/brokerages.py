@@ -52,7 +52,8 @@ def connections_of(
         for account in settings.trading_accounts:
             try:
                 parts = supplied.get(account.id) or _brokerage(settings, account, clock, log, venue)
-                made[account.id] = _connection(settings, account, parts)
+                is_at_venue = venue is not None and account.id not in supplied
+                made[account.id] = _connection(settings, settings.at_the_venue(account) if is_at_venue else account, parts)
             except Exception as error:
                 if on_error is None:
                     raise
@@ -211,13 +212,13 @@ def _connection(settings: Settings, account: AccountSettings, parts: Brokerage) 
 
 
 def account_terms(settings: Settings, account: AccountSettings) -> AccountConfig:
-    retry, timeouts, limits = settings.retry, settings.timeouts, settings.limits(account.id, account.currency or "")
+    retry, timeouts, limits = settings.retry, settings.timeouts, account.limits(settings.risk, account.currency or "")
     return AccountConfig(
         account_id=account.id,
         currency=account.currency or settings.default_currency,
         mode=settings.mode,
         limits=limits,
-        limits_by_currency={name: settings.limits(account.id, name) for name in account.risk_by_currency},
+        limits_by_currency={name: account.limits(settings.risk, name) for name in account.risk_by_currency},
         tables=account.tables(limits),
         equity=account.equity,
         default_exchange=account.exchange,

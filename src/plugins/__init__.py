@@ -18,7 +18,7 @@ from liveorder.application.ports.broker import (
 )
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.instruments import InstrumentQuery, Instruments
+from liveorder.application.ports.instruments import InstrumentQuery, Instruments, ListsSymbols
 from liveorder.application.ports.market_data import MarketData
 from liveorder.application.ports.plugin import BrokerPlugin, DoorAccess
 from liveorder.application.ports.signal_source import Bookmarks, Settling, SignalSource, SourceMessage
@@ -152,6 +152,7 @@ __all__ = [
     "InvalidInput",
     "InvalidSymbolError",
     "KeySupport",
+    "ListsSymbols",
     "LiveOrderError",
     "Manner",
     "MarketData",

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.bootstrap.brokerages import account_terms, needs_venue
+from liveorder.application.ports.brokerage import Brokerage
+from liveorder.bootstrap.brokerages import connections_of, needs_venue
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.limit_tables import NarrowLimits
@@ -17,11 +18,16 @@ from liveorder.infrastructure.brokers.alpaca.assembly import ALPACA_CAPABILITIES
 from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES as IBKR_CAPABILITIES
 from liveorder.infrastructure.brokers.kite.broker import CAPABILITIES as KITE_CAPABILITIES
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
+from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.secrecy import MASK
 from liveorder.infrastructure.settings import Settings, commented_toml
 from liveorder.infrastructure.settings.names import TRADER_NAMES, setting_paths
 from liveorder.infrastructure.settings.sections import Simulation
+from tests.harness.worlds import RememberedLog
 
+NOTHING: Any = object()
+NOWHERE = Brokerage(NOTHING, NOTHING, NOTHING)
+"""Nothing is asked of it."""
 TRADERS_VALUES: dict[str, Any] = {
     "KITE_API_KEY": "kite-key",
     "KITE_API_SECRET": "kite-secret",
@@ -65,6 +71,12 @@ def refusal(toml: str = "", dotenv: str = "", **overrides: Any) -> str:
     with pytest.raises(SettingsError) as caught:
         load(toml, dotenv, **overrides).check()
     return str(caught.value)
+
+
+def limits_of(settings: Settings, account_id: str, currency: str = "") -> RiskLimits:
+    """Those with which it is traded at the simulated venue."""
+    (account,) = (each for each in settings.trading_accounts if each.id == account_id)
+    return settings.at_the_venue(account).limits(settings.risk, currency)
 
 
 def value_at(settings: Settings, name: str) -> Any:
@@ -134,7 +146,7 @@ def test_lists_and_tables_are_json_in_the_environment(monkeypatch: pytest.Monkey
     monkeypatch.setenv("LIVEORDER_ACCOUNTS", '[{"id": "acc_1", "risk": {"position_size": 0.1}}]')
     settings = load()
     assert settings.risk.allowed_symbols == frozenset({"SPY", "QQQ"})
-    assert str(settings.limits("acc_1").position_size) == "0.1"
+    assert str(limits_of(settings, "acc_1").position_size) == "0.1"
 
 
 def test_the_file_can_be_named(empty_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,29 +362,38 @@ def test_the_mock_broker_takes_every_account() -> None:
 def test_nothing_of_a_simulations_profile_holds_at_a_real_broker(mode: str, declared: str) -> None:
     settings = load(declared, ALPACA + f"TRADING_MODE={mode}")
     settings.check()
-    (account,) = settings.trading_accounts
-    terms = account_terms(settings, account)
-    assert (terms.limits, terms.limits_by_currency, account.risk) == (RiskLimits(), {}, {})
+    with connections_of(settings, SystemClock(), RememberedLog(), {"alpaca": NOWHERE}) as connections:
+        terms = connections["alpaca"].terms
+    assert (terms.limits, terms.limits_by_currency) == (RiskLimits(), {})
     assert not needs_venue(settings, {})
+
+
+@pytest.mark.parametrize("declared", ["", "[[accounts]]\nid = 'SIM'\n"])
+def test_nothing_of_it_holds_where_a_program_supplies_the_broker_that_may_be_real(declared: str) -> None:
+    settings = load(declared)
+    with connections_of(settings, SystemClock(), RememberedLog(), {"SIM": NOWHERE}) as connections:
+        terms = connections["SIM"].terms
+    assert (terms.mode, terms.limits, terms.limits_by_currency) == (TradingMode.SIMULATION, RiskLimits(), {})
 
 
 def test_a_rehearsal_of_a_real_brokers_account_keeps_its_limits() -> None:
     settings = load("[[accounts]]\nid = 'a'\nbroker = 'kite'", use_mock_broker=True)
     (account,) = settings.trading_accounts
-    assert (account.broker, settings.limits("a"), account.risk_by_currency) == ("simulated", RiskLimits(), {})
+    assert (account.broker, limits_of(settings, "a")) == ("simulated", RiskLimits())
 
 
 def test_a_simulation_has_limits_of_its_own_that_each_setting_overrides() -> None:
     nothing = load()
-    assert (nothing.limits("SIM").position_size, nothing.limits("SIM").max_signal_age_seconds) == (Decimal(10_000), None)
-    assert nothing.limits("SIM", "INR").max_position_size == Decimal(50_000_000)
+    assert (limits_of(nothing, "SIM").position_size, limits_of(nothing, "SIM").max_signal_age_seconds) == (Decimal(10_000), None)
+    assert limits_of(nothing, "SIM", "INR").max_position_size == Decimal(50_000_000)
     chosen = load("[risk]\nmax_position_size = 500\nmax_signal_age_seconds = 60")
     for currency in ("USD", "INR"):
-        limits = chosen.limits("SIM", currency)
+        limits = limits_of(chosen, "SIM", currency)
         assert (limits.max_position_size, limits.max_signal_age_seconds) == (Decimal(500), 60)
-    assert load("default_currency = 'INR'").limits("SIM").position_size == Decimal(500_000)
+    assert limits_of(load("default_currency = 'INR'"), "SIM").position_size == Decimal(500_000)
     own = load("[[accounts]]\nid = 'a'\n[accounts.risk]\nmax_daily_trades = 2")
-    assert (own.limits("a").max_daily_trades, own.trading_accounts[0].risk_by_currency) == (2, {})
+    assert limits_of(own, "a").max_daily_trades == 2
+    assert own.at_the_venue(own.trading_accounts[0]).risk_by_currency == {}
 
 
 def test_the_settings_file_that_is_written_says_what_a_simulation_has() -> None:
@@ -405,9 +426,9 @@ def test_accounts_have_the_defaults_and_limits_of_their_own() -> None:
     assert [(account.currency, account.exchange) for account in (a, b)] == [("INR", "NSE"), ("USD", "NASDAQ")]
     wide: dict[str, Any] = {"max_position_size": Decimal(1_000_000), "max_signal_age_seconds": None}
     in_rupees = wide | {"max_position_size": Decimal(50_000_000), "position_size": Decimal(500_000)}
-    assert settings.limits("a") == RiskLimits(max_daily_trades=5, **in_rupees)
-    assert settings.limits("b") == RiskLimits(max_daily_trades=7, position_size=Decimal("10.5"), **wide)
-    assert settings.limits("b", "EUR") == RiskLimits(max_daily_trades=7, position_size=Decimal(9), **wide)
+    assert limits_of(settings, "a") == RiskLimits(max_daily_trades=5, **in_rupees)
+    assert limits_of(settings, "b") == RiskLimits(max_daily_trades=7, position_size=Decimal("10.5"), **wide)
+    assert limits_of(settings, "b", "EUR") == RiskLimits(max_daily_trades=7, position_size=Decimal(9), **wide)
 
 
 def with_table(table: str, more: str = "") -> str:
@@ -433,7 +454,7 @@ def test_limits_by_strategy_and_by_symbol_hold_beside_the_accounts() -> None:
     )
     settings.check()
     (account,) = settings.trading_accounts
-    trend, spy = account.tables(settings.limits("a"))
+    trend, spy = account.tables(limits_of(settings, "a"))
     assert [trend.title, spy.title] == ["[[accounts.strategies]] trend", "[[accounts.symbols]] SPY"]
     assert (trend.limits.max_daily_trades, trend.limits.min_buy_score, trend.limits.max_sell_score) == (3, Decimal("60.5"), None)
     assert (trend.limits.allow_short_selling, spy.limits.allow_short_selling) == (True, False)
@@ -619,4 +640,4 @@ def test_the_examples_of_tables_in_the_settings_file_are_valid() -> None:
     settings = load(tables, ALPACA + "TRADING_MODE=PAPER")
     settings.check()
     assert [(each.calendar, each.hours) for each in settings.special_sessions] == [("XBOM", ("18:00-19:00",))]
-    assert settings.limits("acc_abc123", "INR").position_size == 50000
+    assert limits_of(settings, "acc_abc123", "INR").position_size == 50000

@@ -58,6 +58,17 @@ def named(account_id: str, accounts: Iterable[AccountSettings]) -> AccountSettin
     return by_id[account_id]
 
 
+def at_the_venue(settings: SettingsFields, account: AccountSettings) -> AccountSettings:
+    declared = next((each for each in settings.accounts if each.id == account.id), None)
+    if declared is not None and declared.broker != SIMULATED:
+        return account
+    own, chosen = account.currency or settings.default_currency, settings.risk.model_fields_set
+    changes: dict[str, Any] = {"risk": simulated_limits(own, chosen) | account.risk}
+    if declared is None:  # it trades all that the venue lists
+        changes["risk_by_currency"] = {name: simulated_limits(name, chosen) for name in CURRENCIES if name != own}
+    return account.model_copy(update=changes)
+
+
 def broker_options(settings: SettingsFields, account: AccountSettings) -> dict[str, Any]:
     general = dict(getattr(settings, account.broker)) if account.broker in REQUIRED_OPTIONS else {}
     return general | account.options
@@ -104,7 +115,8 @@ def check(settings: SettingsFields) -> None:
         )
     _check_default(settings, accounts)
     check_unread(settings)
-    for account in accounts:
+    is_simulation = mode(settings) is TradingMode.SIMULATION
+    for account in (at_the_venue(settings, each) if is_simulation else each for each in accounts):
         check_limit_tables(account, account.limits(settings.risk, account.currency or ""))
     for account in settings.accounts:
         if not is_plugin(account.broker):
@@ -166,27 +178,12 @@ def _traded(settings: SettingsFields) -> tuple[AccountSettings, ...]:
 def _declared(settings: SettingsFields) -> Iterable[AccountSettings]:
     """The accounts as written, or one for each configured broker. In a simulation, all are simulated."""
     if mode(settings) is TradingMode.SIMULATION:
-        return [_simulated(settings, account) for account in _traded(settings) or (_of_nobody(settings),)]
+        accounts = _traded(settings) or (AccountSettings(id=SIMULATED_ACCOUNT),)
+        return [account.model_copy(update={"broker": SIMULATED, "mode": TradingMode.SIMULATION}) for account in accounts]
     accounts = _traded(settings) or tuple(
         AccountSettings(id=broker, broker=broker) for broker in _brokers_with_credentials(settings)
     )
     return [account for account in accounts if settings.broker in (None, account.broker)]
-
-
-def _of_nobody(settings: SettingsFields) -> AccountSettings:
-    """The account of settings that name none. It trades all that the venue lists, so it has limits in each of its currencies."""
-    own, chosen = settings.default_currency, settings.risk.model_fields_set
-    others = {currency: simulated_limits(currency, chosen) for currency in CURRENCIES if currency != own}
-    return AccountSettings(id=SIMULATED_ACCOUNT, risk_by_currency=others)
-
-
-def _simulated(settings: SettingsFields, account: AccountSettings) -> AccountSettings:
-    """The account as it is traded at the simulated venue. A real broker's keeps its limits."""
-    changes: dict[str, Any] = {"broker": SIMULATED, "mode": TradingMode.SIMULATION}
-    if account.broker == SIMULATED:
-        limits = simulated_limits(account.currency or settings.default_currency, settings.risk.model_fields_set)
-        changes["risk"] = limits | account.risk
-    return account.model_copy(update=changes)
 
 
 def _with_defaults(settings: SettingsFields, account: AccountSettings) -> AccountSettings:

@@ -12,7 +12,6 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import InitSettingsSource
 
 from liveorder.domain.errors import SettingsError
-from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import TradingMode
 from liveorder.domain.visible_text import visible
 from liveorder.infrastructure.database_url import PostgresUrl, database_url
@@ -112,11 +111,11 @@ class Settings(SettingsFields):
             return self.read_model
         return re.sub(r"(\.\w+)?$", r"-views\1", self.store, count=1) if self.store.startswith("sqlite") else self.store
 
-    def limits(self, account_id: str, currency: str = "") -> RiskLimits:
-        """The limits of an account, for orders in `currency` if that has its own limits. Raises `SettingsError` for an unknown
-        account.
+    def at_the_venue(self, account: AccountSettings) -> AccountSettings:
+        """The account with the limits of a simulation, unless it is a real broker's. Only for orders that go to the simulated
+        venue: what is supplied in its place may be real.
         """
-        return the_accounts.named(account_id, self.trading_accounts).limits(self.risk, currency)
+        return the_accounts.at_the_venue(self, account)
 
     def broker_section(self, account: AccountSettings) -> Section:
         """The table of the account's broker, with the account's options applied. Raises `SettingsError` for an unknown option."""

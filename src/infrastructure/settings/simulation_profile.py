@@ -1,7 +1,7 @@
 """The limits of a simulation: wide enough that a first signal trades. PAPER and LIVE have those of `RiskLimits`.
 
-They hold for accounts that are simulated by their own settings. An account of a real broker that is traded at the simulated venue,
-as in a rehearsal, keeps the limits that it has at its broker.
+They hold only where the orders go to the simulated venue, for accounts that are simulated by their own settings. An account of a
+real broker that is traded there, as in a rehearsal, keeps its limits, and so does one whose broker a program supplies.
 """
 
 from __future__ import annotations

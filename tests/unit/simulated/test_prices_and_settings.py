@@ -16,11 +16,12 @@ from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
+from liveorder.infrastructure.settings.simulation_profile import simulated_limits
 from liveorder.testing.venue.chance import Chance
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.venue.opening import catalogue_of, open_venue
 from liveorder.testing.venue.quotes import QuoteFile, Quotes, RandomWalk
-from liveorder.testing.venue.settings import PriceSource, VenueSettings, read_settings
+from liveorder.testing.venue.settings import START_PRICES, PriceSource, VenueSettings, read_settings
 from tests.unit.simulated.stage import AAPL, START, later, placed, venue_of
 
 D = Decimal
@@ -173,3 +174,11 @@ def test_an_unreadable_settings_file_is_named(tmp_path: Path) -> None:
 def test_a_fault_is_laid_only_where_it_can_strike(kind: FaultKind, on: Point) -> None:
     with pytest.raises(ValidationError, match="cannot strike"):
         Fault(kind=kind, on=on)
+
+
+def test_everything_that_is_listed_has_a_price_of_which_the_usual_amount_buys_a_lot() -> None:
+    assert {listing.instrument.symbol for listing in BUILT_IN} == START_PRICES.keys()
+    for listing in BUILT_IN:
+        instrument = listing.instrument
+        amount = simulated_limits(instrument.currency, ())["position_size"]
+        assert START_PRICES[instrument.symbol] * instrument.lot_size * 2 <= amount
