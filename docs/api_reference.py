@@ -9,14 +9,28 @@ from itertools import accumulate
 from types import ModuleType
 from typing import Any
 
-from liveorder import Brokerage, EventMapper, Runner, Signal, ThreadedRunner, open_recorder, project_order
+from liveorder import (
+    Brokerage,
+    EventMapper,
+    OrderStatus,
+    OrderType,
+    RiskManagementError,
+    Runner,
+    Side,
+    Signal,
+    Subscription,
+    ThreadedRunner,
+    open_recorder,
+    project_order,
+    tune_process,
+)
 from liveorder.application.emergency.kill import StopReport
 from liveorder.application.outbox import notifier, publisher
 from liveorder.application.ports import broker, brokerage, instruments, market_data, plugin, signal_source
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting import columns, figures, views
 from liveorder.application.reporting.projections import draft, known_orders, read_model
-from liveorder.application.reporting.read_models import Query
+from liveorder.application.reporting.read_models import ProjectionFailed, Query, ViewsUnavailable
 from liveorder.domain import broker_account, broker_capabilities, errors, events, execution_report, notice_event, quotes
 from liveorder.domain.order.events import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
@@ -38,8 +52,18 @@ Documented = Any
 """A class or a function."""
 
 SHOWN: dict[str, list[Documented]] = {
-    "docs/reference/runner": [Runner, ThreadedRunner, Query, Refused, RecoveryReport, ReconciliationReport, StopReport],
-    "docs/reference/signal": [Signal],
+    "docs/reference/runner": [
+        Runner,
+        ThreadedRunner,
+        Subscription,
+        tune_process,
+        Query,
+        Refused,
+        RecoveryReport,
+        ReconciliationReport,
+        StopReport,
+    ],
+    "docs/reference/signal": [Signal, Side, OrderType, OrderStatus],
     "docs/reference/views": classes_of(views, views.View),
     "docs/reference/ports": [
         *(Brokerage, *classes_of(brokerage, Brokerage)),
@@ -50,7 +74,7 @@ SHOWN: dict[str, list[Documented]] = {
         *(*classes_of(read_model), read_model.view_of, columns.Column, figures.Styled, draft.RowChanges, known_orders.OrderChange),
         *(events.RecordedEvent, events.Envelope, views.order_view),
     ],
-    "docs/reference/errors": [*classes_of(errors), UnusableSignal],
+    "docs/reference/errors": [*classes_of(errors), UnusableSignal, RiskManagementError, ViewsUnavailable, ProjectionFailed],
     "docs/reference/testing": [BrokerContract, Stage, Certification],
     "docs/reference/recorder": [open_recorder, EventMapper, project_order],
 }

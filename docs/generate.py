@@ -25,6 +25,9 @@ from liveorder.infrastructure.settings.template import commented_toml
 from liveorder.testing.cases import CASES
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
+
+from docs.fields_page import fields_page  # noqa: E402 - the folder that holds the documentation is not a package
 
 LIFECYCLE = """\
 # The life of an order
@@ -384,6 +387,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "brokers/README.md": brokers_page,
     "reference/settings.md": settings_page,
     "signals.md": signals_page,
+    "reference/fields.md": fields_page,
 }
 
 

@@ -12,6 +12,7 @@ from liveorder.bootstrap.parts import load_settings, without_secrets, write_sett
 from liveorder.bootstrap.projections import installed as installed_read_model
 from liveorder.bootstrap.reader import StoreReader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import open_service
+from liveorder.bootstrap.supplied import Supplied, SuppliedNotifier
 from liveorder.bootstrap.upkeep import (
     BrokerCheck,
     CalendarCheck,
@@ -40,6 +41,8 @@ __all__ = [
     "KiteLogin",
     "Settings",
     "StoreReader",
+    "Supplied",
+    "SuppliedNotifier",
     "ask_for_accounts",
     "backup",
     "change_default_account",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from importlib import import_module
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -22,6 +22,7 @@ from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.bootstrap.registry import Plugin, Registry
 from liveorder.bootstrap.simulation import OpenedVenue, open_simulation, simulated_brokerage
+from liveorder.bootstrap.supplied import NOTHING_SUPPLIED, Supplied
 from liveorder.domain.account_config import AccountConfig, RetryPolicy
 from liveorder.domain.errors import LiveOrderError, SettingsError
 from liveorder.domain.values import TradingMode
@@ -39,20 +40,22 @@ def connections_of(
     settings: Settings,
     clock: Clock,
     log: ActivityLog,
-    supplied: Mapping[str, Brokerage] = MappingProxyType({}),
+    supplied: Supplied = NOTHING_SUPPLIED,
     on_error: Callable[[AccountSettings, Exception], None] | None = None,
 ) -> Iterator[dict[str, AccountConnection]]:
     """A connection for each account of the settings.
 
     Raises `SettingsError` for a missing broker. With `on_error`, calls that instead, and connects the others.
     """
-    venue = open_simulation(settings, clock) if needs_venue(settings, supplied) else None
+    own = supplied.brokers or {}
+    venue = open_simulation(settings, clock) if needs_venue(settings, own) else None
     try:
         made: dict[str, AccountConnection] = {}
         for account in settings.trading_accounts:
             try:
-                parts = supplied.get(account.id) or _brokerage(settings, account, clock, log, venue)
-                is_at_venue = venue is not None and account.id not in supplied
+                parts, is_at_venue = own.get(account.id), venue is not None and account.id not in own
+                if parts is None:
+                    parts = supplied.brokerage(account.id, _brokerage(settings, account, clock, log, venue))
                 made[account.id] = _connection(settings, settings.at_the_venue(account) if is_at_venue else account, parts)
             except Exception as error:
                 if on_error is None:

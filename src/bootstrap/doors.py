@@ -21,6 +21,7 @@ from liveorder.application.reporting.projections.read_model import ReadModel
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.bootstrap.projections import packaged, projection_fields, projections
 from liveorder.bootstrap.registry import Plugin, Registry
+from liveorder.bootstrap.supplied import Supplied
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.notifiers.log import LogNotifier
@@ -51,6 +52,14 @@ class Doors:
     """Each outlet with the setting that names it."""
     projections: Sequence[ReadModel[Any, Any]] = ()
 
+    def beside(self, supplied: Supplied) -> Doors:
+        """These, with the doors of an embedding program's own, which need nothing of the store to be opened."""
+        return Doors(
+            [*(partial(_given, source) for source in supplied.sources), *self.sources],
+            [*self.outlets, *((field, partial(_given, outlet)) for field, outlet in supplied.outlets)],
+            self.projections,
+        )
+
     def outboxes(self, store: DatabaseOrderStore, clock: Clock, log: ActivityLog) -> list[Outbox]:
         """Make the outboxes. Raises `SettingsError` if a plugin fails, or if two outlets share one bookmark name."""
         made = [(field, outlet(store, clock, log)) for field, outlet in self.outlets]
@@ -61,6 +70,10 @@ class Doors:
             return lambda error: sparing_log.write("ERROR", f"{type(outlet).__name__} for {outlet.name}: {error}")
 
         return [Outbox(store, outlet, clock, failed(outlet)) for _, outlet in made]
+
+
+def _given(door: T, *_: object) -> T:
+    return door
 
 
 def open_doors(settings: Settings) -> Doors:

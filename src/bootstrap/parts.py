@@ -8,9 +8,12 @@ import sys
 from collections import defaultdict
 from datetime import date, datetime, time
 from hashlib import sha256
+from io import IOBase
+from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import Any, TextIO
 
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import InvalidInput, SettingsError
 from liveorder.domain.position_owner import PositionOwner
@@ -22,7 +25,7 @@ from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at, store_exists
-from liveorder.infrastructure.logs import StructuredLog
+from liveorder.infrastructure.logs import StandardLog, StructuredLog
 from liveorder.infrastructure.private_files import make_folder, open_private
 from liveorder.infrastructure.secrecy import Censor
 from liveorder.infrastructure.settings import Settings, commented_toml
@@ -57,6 +60,21 @@ def clock_of(settings: Settings, not_before: datetime | None = None) -> Clock:
 def log_of(settings: Settings, clock: Clock, console: TextIO | None = None) -> StructuredLog:
     shown = console or (sys.stderr if settings.logs.console else None)
     return StructuredLog(clock, shown, settings.logs.directory, settings.secrets)
+
+
+def log_given(log: ActivityLog | Logger | LoggerAdapter[Any], settings: Settings) -> ActivityLog:
+    """A log of an embedding program's own. One of the standard library gets what our own log would, with the same secrets masked.
+
+    Raises `SettingsError` for what is neither.
+    """
+    if isinstance(log, Logger | LoggerAdapter):
+        return StandardLog(log, SystemClock(), settings.secrets)
+    if isinstance(log, type) or not callable(getattr(log, "write", None)) or isinstance(log, IOBase):
+        raise SettingsError(
+            f"log: a {type(log).__name__} is no log; give logging.getLogger(…), or an object with "
+            "write(category, sentence, **fields)"
+        )
+    return log
 
 
 async def open_store(settings: Settings) -> DatabaseOrderStore:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from decimal import localcontext
+from logging import Logger, LoggerAdapter
+from typing import Any
 from uuid import uuid4
 
 from liveorder.application.engine.engine import AccountConnection, Engine
@@ -14,7 +16,6 @@ from liveorder.application.engine.ownership import stand_by, until_free
 from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.engine.service import Service
 from liveorder.application.ports.activity_log import ActivityLog
-from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.runtime.sparing_log import SparingLog
@@ -26,12 +27,14 @@ from liveorder.bootstrap.parts import (
     clock_of,
     expectation_of,
     journal_of,
+    log_given,
     log_of,
     open_store,
     owner_name,
 )
 from liveorder.bootstrap.projections import projector_of
 from liveorder.bootstrap.simulation import what_is_simulated
+from liveorder.bootstrap.supplied import NOTHING_SUPPLIED, Supplied
 from liveorder.bootstrap.venue_files import reserve_venue
 from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
@@ -51,29 +54,32 @@ async def open_service(
     settings: Settings,
     *,
     sources: Sequence[Source] = (),
-    supplied: Mapping[str, Brokerage] | None = None,
+    supplied: Supplied = NOTHING_SUPPLIED,
     is_shadow: bool = False,
     wait_for_lease: bool = False,
     on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
-    log: ActivityLog | None = None,
+    log: ActivityLog | Logger | LoggerAdapter[Any] | None = None,
     find_doors: Callable[[Settings], Doors] = open_doors,
+    before_closing_the_log: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Service]:
-    """A service that has recovered, and runs until the block ends.
+    """A service that has recovered, and runs until the block ends. `log` takes the place of the settings' own.
 
     If the store's owner may be dead, this waits until its lease has expired. Raises `SettingsError`, `StoreRefused`, `LeaseLost`
     (another live process owns the store), `InvalidInput` (a source that must not be read) and `BrokerError` (the first connection
     failed).
     """
     settings.check()
-    if supplied is not None:
-        check_supplied(settings, supplied)
-    doors = find_doors(settings)
-    is_simulated = needs_venue(settings, supplied or {})
+    if supplied.brokers is not None:
+        check_supplied(settings, supplied.brokers)
+    supplied.check(settings)
+    doors = find_doors(settings).beside(supplied)
+    given_log = None if log is None else log_given(log, settings)
+    is_simulated = needs_venue(settings, supplied.brokers or {})
     set_aside = await reserve_venue(settings) if is_simulated else None
     store = await open_store(settings)
-    clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
+    clock = clock_of(settings, not_before=await _await_turn(settings, given_log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
-    used_log: ActivityLog = log or own_log
+    used_log: ActivityLog = given_log or own_log
     await _migrate(settings, used_log, wait=wait_for_lease)
     _warn_of_ignored_settings(settings, used_log)
     if is_simulated:
@@ -82,7 +88,7 @@ async def open_service(
         used_log.write("SIMULATION", f"A new store has a new simulated exchange; that of the store before is kept as {set_aside}")
     sparing_log = SparingLog(used_log, clock)
     views = views_at(settings.read_model_url, clock=clock)
-    with closing(own_log), connections_of(settings, clock, used_log, supplied or {}) as connections:
+    with closing(own_log), connections_of(settings, clock, used_log, supplied) as connections:
         try:
             engine = _engine(settings, store, connections, clock, used_log, is_shadow, on_error)
             projector = Projector(store, views, clock, lambda error: sparing_log.write("ERROR", f"Read models: {error}"))
@@ -98,6 +104,8 @@ async def open_service(
                 yield service
             finally:
                 await service.stop()
+                if before_closing_the_log is not None:
+                    await before_closing_the_log()
         finally:
             await views.close()
 

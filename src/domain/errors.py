@@ -48,6 +48,10 @@ class DecisionRefused(LiveOrderError):
     """The order cannot take this step in the state that it is in (cancel of a closed order, say)."""
 
 
+class RunnerClosed(LiveOrderError, RuntimeError):
+    """A runner was called before its block began or after it ended. Nothing was done."""
+
+
 # --- brokers -------------------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping, MutableMapping
@@ -135,10 +136,32 @@ def _as_one_argument(logger: object, method: str, record: _Record) -> tuple[tupl
     return (record,), {}
 
 
+class StandardLog(StructuredLog):
+    """The `ActivityLog` of a program that has its log lines in a logger of the standard library.
+
+    A record's message is a console line without its time; its attribute `liveorder` is the object that our own file would hold. The
+    level is ERROR, WARNING or INFO, and DEBUG for a line that repeats an earlier one. Handlers run on the service's event loop.
+    """
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any], clock: Clock, secrets: Collection[SecretStr]) -> None:
+        super().__init__(clock, secrets=secrets)
+        self._standard = logger
+
+    def info(self, record: _Record) -> None:
+        level = logging.DEBUG if record["event_type"] == REPEATED else _LEVELS[record["level"]]
+        self._standard.log(level, _line(record), extra={"liveorder": dict(record)})
+
+
+_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
+
+
 def _console_line(record: Mapping[str, Any]) -> str:
-    time = record["timestamp"][:19].replace("T", " ")
+    return f"{record['timestamp'][:19].replace('T', ' ')} | {_line(record)}"
+
+
+def _line(record: Mapping[str, Any]) -> str:
     ids = " ".join(f"{name}={value}" for name, value in record.items() if name.endswith("_id"))
-    return f"{time} | [{record['category']}] | {record['message']}" + (f" | {ids}" if ids else "")
+    return f"[{record['category']}] | {record['message']}" + (f" | {ids}" if ids else "")
 
 
 def _print(stream: TextIO, line: str) -> None:

@@ -87,6 +87,29 @@ def test_the_embedding_example_trades_and_the_second_time_finds_its_signals_know
     assert second.splitlines()[1] == "btc" + first.split("\nbtc")[1].splitlines()[0]
 
 
+def test_the_example_of_parts_of_ones_own_uses_each_and_the_second_time_sends_nothing(tmp_path: Path) -> None:
+    first, second = (_ran(tmp_path, "embedded_parts.py") for _ in range(2))
+    for part in (
+        "taken: desk-BTC/USD-",
+        "filled: 0.0153 BTC",
+        "filled: 0.3333 ETH",
+        "confirmed: desk-ETH/USD-",
+        "told: Order filled",
+        "closed: ",
+    ):
+        assert part in first
+    assert first.splitlines()[-1] == second.splitlines()[-1] == "orders: 2"
+    assert "filled" not in second
+
+
+def test_the_example_of_events_goes_on_where_it_was(tmp_path: Path) -> None:
+    first, second = (_ran(tmp_path, "embedded_events.py").splitlines() for _ in range(2))
+    positions = [int(line.split()[0]) for line in (*first[:-1], *second[:-1])]
+    assert positions == [*range(1, len(positions) + 1)]
+    assert any(" Filled: " in line for line in first)
+    assert not any(" Filled: " in line for line in second)
+
+
 def test_the_example_of_own_events_has_one_entry_for_a_fill_and_none_the_second_time(tmp_path: Path) -> None:
     first, second = (_ran(tmp_path, "own_events.py").splitlines() for _ in range(2))
     assert first[0].startswith("new entry: 0.01 of order btc-")

@@ -32,6 +32,7 @@ from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable,
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.matching import matching, surely_matching
 from liveorder.domain.values import ZERO, AssetClass
 
@@ -118,7 +119,7 @@ class OrderRegister:
             if before is None:
                 raise
             return before
-        if not stream:
+        if not stream or not isinstance(stream[0].event, OrderRequested):  # of a halt, say
             raise OrderNotFound(order_id)
         order = self._found(self._with_its_keys(LiveOrder.replay(stream)))
         missed = stream[before.version if before is not None else 0 :]

@@ -21,7 +21,10 @@ from liveorder.application.reporting.views import (
     PositionView,
     SignalView,
 )
-from liveorder.domain.errors import StoreError
+from liveorder.domain.errors import InvalidInput, StoreError
+
+MOST_ROWS = 2**63 - 1
+"""The largest number that a database counts rows by."""
 
 
 class ViewsUnavailable(StoreError):
@@ -48,7 +51,8 @@ class Superseded(StoreError):
 class Query:
     """What a list is to hold. None asks for nothing in particular; a filter that a list has no column for is an error.
 
-    `newest` is how many, the newest ones; the list itself always goes from old to new.
+    `newest` is how many, the newest ones; the list itself always goes from old to new. Raises `InvalidInput` for a `newest` that is
+    no whole number above 0; what else a filter takes is judged by its list.
     """
 
     account_id: str | None = None
@@ -63,18 +67,22 @@ class Query:
     others: Mapping[str, object] = field(default_factory=dict)
     """Filters that only some report has, by name."""
 
+    def __post_init__(self) -> None:
+        if self.newest is not None and not (type(self.newest) is int and 0 < self.newest <= MOST_ROWS):
+            raise InvalidInput("newest", f"{self.newest!r:.60} is not a number of rows", "give a whole number above 0")
+
     @classmethod
     def of(cls, **wanted: Any) -> Self:
         """Of filters by name; what is no field here is one of `others`."""
-        own = {each.name for each in fields(cls)}
+        own = {each.name for each in fields(cls)} - {"others"}
         others = {name: wanted.pop(name) for name in wanted.keys() - own}
         return cls(others=others, **wanted)
 
     @property
     def filters(self) -> dict[str, object]:
-        """All that narrow the list, by name."""
+        """All that narrow the list, by name. One of `others` is there also where it is None: its list may not have it."""
         own = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("newest", "others")}
-        return {name: value for name, value in (own | {**self.others}).items() if value is not None}
+        return {name: value for name, value in own.items() if value is not None} | {**self.others}
 
 
 EVERYTHING = Query()

@@ -71,10 +71,10 @@ class RowQueries:
         """Those of every account and contract. Raises `InvalidInput` for one strategy's."""
         if wanted.strategy_name is not None:
             raise InvalidInput("strategy_name", "an account's position is of all strategies together", "leave it out")
+        statuses = {status for name, status in POSITIONS.conditions(wanted.filters) if name == "status"}
         selected = self._selected(POSITIONS, replace(wanted, status=None, is_open=None, newest=None))
         found = account_positions(PositionRow(*row) for row in connection.execute(selected))
-        status = wanted.status if wanted.is_open is None else "OPEN" if wanted.is_open else "CLOSED"
-        found = [view for view in found if status in (None, view.status)]
+        found = [view for view in found if statuses <= {view.status.value}]
         return found if wanted.newest is None else found[-wanted.newest :]
 
     def find_orders(self, connection: Connection, any_id: str) -> list[OrderView]:

@@ -1,5 +1,6 @@
 """Reports as functions of the log. A new one is a file with a `ReadModel`, and its name in `READ_MODELS`."""
 
+from difflib import get_close_matches
 from typing import Any
 
 from liveorder.application.reporting.projections.confirmations import EXECUTION_CONFIRMATIONS
@@ -37,9 +38,11 @@ READ_MODELS: tuple[ReadModel[Any, Any], ...] = (
 `rows.replaced(FILLS)` stands behind POSITIONS. A projection of an installed package runs apart and sees its own rows alone."""
 
 
-def named(name: str) -> ReadModel[Any, Any]:
+def named(name: object) -> ReadModel[Any, Any]:
     """Raises `InvalidInput` where there is none of that name."""
     by_name = {model.name: model for model in READ_MODELS}
-    if name not in by_name:
-        raise InvalidInput("report", f"there is no {name}", f"choose among {', '.join(by_name)}")
+    if not isinstance(name, str) or name not in by_name:
+        near = get_close_matches(name, by_name, n=1) if isinstance(name, str) else []
+        remedy = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(by_name)}"
+        raise InvalidInput("report", f"there is no {name!s:.60}", remedy)
     return by_name[name]

@@ -61,7 +61,7 @@ ORDER_HISTORY = ReadModel(
     project=_project,
     view=HistoryView,
     shown=lambda row: history_view(recorded_event(row)),
-    filters=(Filter("order_id", "--order", "Only of the order with this order id."),),
+    filters=(Filter("order_id", "--order", "Only of the order with this order id.", UUID),),
     columns=(
         Column("Recorded (UTC)", "recorded_at"),
         Column("Order", "stream_id", rank=2),

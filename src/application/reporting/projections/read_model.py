@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_type_hints
+from uuid import UUID
 
 from pydantic import create_model
 
 from liveorder.application.reporting.columns import Column, columns_of
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.reporting.projections.shapes import Row, Stored, TableSpec, as_stored, types_of
+from liveorder.application.reporting.projections.shapes import ColumnType, Row, Stored, TableSpec, as_stored, types_of
 from liveorder.application.reporting.views.fields import Moment, Number, View
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.events import RecordedEvent
@@ -42,10 +45,61 @@ class Filter:
     """On the command line: `--symbol`."""
     help: str
     takes: type | Callable[[str], object] = str
-    """A type (`str`, `date`, `bool` for a flag, a `StrEnum`), or a function that makes the value from the option's text."""
+    """A type (`str`, `date`, `UUID`, `bool` for a flag, a `StrEnum`), or a function that makes the value from the option's text and
+    leaves a text that it made as it is. It raises `ValueError` for what cannot be used.
+    """
     column: str = ""
     means: Mapping[object, Stored] = field(default_factory=dict)
     """What a value is in the column, where it is something else there."""
+
+    def value_of(self, given: object, column: ColumnType) -> object:
+        """What a program or an option gives, as this takes it: words in any case, days and ids as text too.
+
+        Raises `InvalidInput`.
+        """
+        if not isinstance(self.takes, type):
+            if isinstance(given, str):
+                return self._made_by(self.takes, given)
+            if column.fits(given):
+                return given
+            raise InvalidInput(self.name, f"{given!r:.60} is not a text", "give it as a text")
+        if type(given) is self.takes or (self.takes is str and isinstance(given, str)):
+            return given
+        if not isinstance(given, str) or self.takes is bool:
+            raise InvalidInput(self.name, f"{given!r:.60} is not {_named(self.takes)}", f"give {_named(self.takes)}")
+        if issubclass(self.takes, StrEnum):
+            return _word(self.name, given, self.takes)
+        return self._made_by(date.fromisoformat if self.takes is date else self.takes, given)
+
+    def _made_by(self, make: Callable[[str], object], text: str) -> object:
+        try:
+            return make(text)
+        except (ValueError, ArithmeticError) as error:
+            wanted = f"give {_named(self.takes)}" if isinstance(self.takes, type) else str(error)
+            raise InvalidInput(self.name, f"{text!r:.60} cannot be used", wanted) from None
+
+
+def _named(kind: type) -> str:
+    """In words."""
+    words: dict[type, str] = {
+        str: "a text",
+        bool: "True or False",
+        date: "a date, or a text like 2025-03-10",
+        UUID: "an id, as UUID or as text",
+        int: "a whole number",
+    }
+    if issubclass(kind, StrEnum):
+        return f"one of {', '.join(kind)}"
+    return words.get(kind, f"a {kind.__name__}")
+
+
+def _word(field: str, given: str, words: type[StrEnum]) -> StrEnum:
+    found = next((word for word in words if word.lower() == given.lower()), None)
+    if found is None:
+        near = get_close_matches(given.upper(), list(words), n=1)
+        remedy = f"did you mean {str(near[0])!r}?" if near else f"give {_named(words)}"
+        raise InvalidInput(field, f"{given!r:.60} is not one of its words", remedy)
+    return found
 
 
 BY_ACCOUNT = Filter("account_id", "--account", "Only this account.")
@@ -123,13 +177,19 @@ class ReadModel(TableSpec[Row], Generic[Row, V]):
         return self.view(**row._asdict())  # type: ignore[attr-defined]  # a NamedTuple has it, which no type can say
 
     def conditions(self, wanted: Mapping[str, object]) -> Iterator[tuple[str, Stored]]:
-        """Columns with what they must be. Raises `InvalidInput` for what is no filter of this list."""
+        """Columns with what they must be. Raises `InvalidInput` for what is no filter of this list, or no value of one."""
         filters = {each.name: each for each in self.filters}
-        for name, value in wanted.items():
+        columns = {each.name: each for each in (self.beside or self).types}
+        for name, given in wanted.items():
             if name not in filters:
-                raise InvalidInput(name, f"{self.name} cannot be searched by it", f"choose among {', '.join(filters) or 'none'}")
-            found = filters[name]
-            yield found.column or name, found.means[value] if value in found.means else as_stored(value)
+                near = get_close_matches(name, [*filters, "newest"], n=1)
+                remedy = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(filters) or 'none'}"
+                raise InvalidInput(name, f"{self.name} cannot be searched by it", remedy)
+            if given is not None:
+                found = filters[name]
+                column = found.column or name
+                value = found.value_of(given, columns[column])
+                yield column, found.means[value] if value in found.means else as_stored(value)
 
 
 def view_of(row: type[tuple[Any, ...]]) -> type[View]:

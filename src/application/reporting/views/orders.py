@@ -105,6 +105,26 @@ class OrderView(_Asked):
     error_message: str | None
     fills: tuple[FillView, ...]
 
+    @property
+    def avg_fill_price(self) -> Decimal | None:
+        """Another name of `average_price`; so are the three below of what they return. They are in no JSON."""
+        return self.average_price
+
+    @property
+    def submission_time(self) -> datetime | None:
+        """`submitted_at`."""
+        return self.submitted_at
+
+    @property
+    def last_update_time(self) -> datetime | None:
+        """`last_update_at`."""
+        return self.last_update_at
+
+    @property
+    def retry_count(self) -> int:
+        """Attempts after the first one."""
+        return max(0, self.attempts - 1)
+
 
 def order_view(order: LiveOrder, effective: Sequence[BookedExecution] | None = None) -> OrderView:
     """`effective`: its executions that count, where they are known already."""
