@@ -15,6 +15,7 @@ from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.ownership import stand_by, until_free
 from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.engine.service import Service
+from liveorder.application.orders.order_register import OrderListener
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.projector import Projector
@@ -58,11 +59,13 @@ async def open_service(
     is_shadow: bool = False,
     wait_for_lease: bool = False,
     on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
+    on_order: OrderListener | None = None,
     log: ActivityLog | Logger | LoggerAdapter[Any] | None = None,
     find_doors: Callable[[Settings], Doors] = open_doors,
     before_closing_the_log: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Service]:
-    """A service that has recovered, and runs until the block ends. `log` takes the place of the settings' own.
+    """A service that has recovered, and runs until the block ends. `log` takes the place of the settings' own. `on_order`
+    is also told what recovery finds.
 
     If the store's owner may be dead, this waits until its lease has expired. Raises `SettingsError`, `StoreRefused`, `LeaseLost`
     (another live process owns the store), `InvalidInput` (a source that must not be read) and `BrokerError` (the first connection
@@ -91,6 +94,8 @@ async def open_service(
     with closing(own_log), connections_of(settings, clock, used_log, supplied) as connections:
         try:
             engine = _engine(settings, store, connections, clock, used_log, is_shadow, on_error)
+            if on_order is not None:
+                engine.orders.listen(on_order)
             projector = Projector(store, views, clock, lambda error: sparing_log.write("ERROR", f"Read models: {error}"))
             feeding = [source(store, clock, used_log) for source in (*sources, *doors.sources)]
             outboxes = doors.outboxes(store, clock, used_log)

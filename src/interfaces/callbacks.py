@@ -3,9 +3,10 @@
 1. A callback is called after its event is durable, in the order of the events; of several of one kind the first added first, and of
    one event `on_fill` before `on_status`.
 2. What it raises is logged, and never touches trading.
-3. `wait_closed` returns after every callback about that order has begun: a plain function has returned, a coroutine has come to its
+3. What recovery finds at the start is called back about once the runner is ready.
+4. `wait_closed` returns after every callback about that order has begun: a plain function has returned, a coroutine has come to its
    first wait.
-4. Leaving the runner's block waits for those that have begun, no longer than `timeouts.drain_seconds`.
+5. Leaving the runner's block waits for those that have begun, no longer than `timeouts.drain_seconds`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ OnStatus: TypeAlias = Callable[[OrderView, OrderStatus | None], Awaitable[None] 
 """The order with its new status, and the status that it had before; None if it is new."""
 OnError: TypeAlias = Callable[[OrderView | None, LiveOrderError], Awaitable[None] | None]
 """The order, or None, and why it was not sent, or could not be."""
+
+
+CANCELLING_SECONDS = 1.0
+"""How long a cancelled callback may take to end, at the end of the runner."""
 
 
 class Subscription:
@@ -62,7 +67,15 @@ class Callbacks:
         self._on_status: dict[Subscription, None] = {}
         self._on_error: dict[Subscription, None] = {}
         self._running: dict[asyncio.Task[None], str] = {}
-        self.log: ActivityLog | None = None
+        self._log: ActivityLog | None = None
+        self._before_ready: list[tuple[Subscription, tuple[Any, ...]]] = []
+
+    def begin(self, log: ActivityLog) -> None:
+        """The runner is ready: call back, first about what recovery found. What callbacks raise goes to `log`."""
+        self._log = log
+        for subscription, details in self._before_ready:
+            self._call_soon(subscription, details)
+        self._before_ready.clear()
 
     def on_fill(self, function: OnFill) -> Subscription:
         return _subscribed("on_fill", function, "(order, fill)", self._on_fill)
@@ -107,11 +120,18 @@ class Callbacks:
             self._write(f"{name} had not ended after {seconds:g} s, and was cancelled when the runner ended")
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            await asyncio.wait(late, timeout=CANCELLING_SECONDS)
 
     def _schedule(self, subscriptions: dict[Subscription, None], *details: Any) -> None:
         for each in list(subscriptions):
-            asyncio.get_running_loop().call_soon(self._begin, each, details, context=each.context)
+            if self._log is None:
+                self._before_ready.append((each, details))
+            else:
+                self._call_soon(each, details)
+
+    def _call_soon(self, subscription: Subscription, details: tuple[Any, ...]) -> None:
+        asyncio.get_running_loop().call_soon(self._begin, subscription, details, context=subscription.context)
 
     def _begin(self, subscription: Subscription, details: tuple[Any, ...]) -> None:
         task = asyncio.get_running_loop().create_task(self._safely(subscription, details))
@@ -129,8 +149,8 @@ class Callbacks:
             self._write(f"{_name_of(subscription.function)} raised {type(error).__name__}: {error}")
 
     def _write(self, sentence: str) -> None:
-        if self.log is not None:
-            self.log.write("ERROR", sentence)
+        if self._log is not None:
+            self._log.write("ERROR", sentence)
 
 
 def _subscribed(kind: str, function: Any, called_with: str, among: dict[Subscription, None]) -> Subscription:

@@ -110,8 +110,9 @@ class Runner:
 
     def __init__(self, service: Service, callbacks: Callbacks | None = None) -> None:
         """For `Runner.open`."""
-        self.__service, self._callbacks = service, callbacks or Callbacks()
+        self.__service, self._callbacks = service, callbacks if callbacks is not None else Callbacks()
         self._loop, self._is_ending = asyncio.get_running_loop(), asyncio.Event()
+        self._callbacks.begin(service.engine.log)
 
     @classmethod
     @asynccontextmanager
@@ -166,11 +167,10 @@ class Runner:
             supplied=Supplied(brokers, market_data, instruments, **objects),
             wait_for_lease=wait_for_lease,
             on_error=callbacks.failed,
+            on_order=callbacks.order_changed,
             log=log,
             before_closing_the_log=finish_callbacks,
         ) as service:
-            callbacks.log = service.engine.log
-            service.engine.orders.listen(callbacks.order_changed)
             runner = cls(service, callbacks)
             reading = asyncio.create_task(service.run()) if service.sources else None
             try:

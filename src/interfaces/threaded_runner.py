@@ -32,7 +32,7 @@ from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import Side
 from liveorder.interfaces.arguments import Number
-from liveorder.interfaces.callbacks import OnError, OnFill, OnStatus, Subscription
+from liveorder.interfaces.callbacks import CANCELLING_SECONDS, OnError, OnFill, OnStatus, Subscription
 from liveorder.interfaces.runner import BY_SIGNAL, Runner, Unsized
 
 T = TypeVar("T")
@@ -276,7 +276,8 @@ async def _end_what_is_left() -> None:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    if left:
+        await asyncio.wait(left, timeout=CANCELLING_SECONDS)
     loop = asyncio.get_running_loop()
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()

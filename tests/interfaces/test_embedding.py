@@ -21,6 +21,8 @@ import pytest
 
 import liveorder
 from liveorder import (
+    Brokerage,
+    BrokerTimeoutError,
     DecisionRefused,
     FillView,
     HistoryView,
@@ -39,6 +41,15 @@ from liveorder import (
     UnusableSignal,
     tune_process,
 )
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
+from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
+from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.settings import Settings
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.settings import VenueAccount, VenueSettings
 from tests.interfaces.test_runner import settings
 
 PUBLIC = sorted(name for name, member in vars(Runner).items() if inspect.isfunction(member) and not name.startswith("_"))
@@ -215,9 +226,10 @@ def test_a_kill_stops_whatever_its_arguments_are(runner: ThreadedRunner) -> None
 @pytest.mark.parametrize("name", inspect.signature(Runner.open).parameters.keys() - {"config", "settings"})
 async def test_an_argument_of_open_misspelt_is_refused_with_the_one_that_was_meant(tmp_path: Path, name: str) -> None:
     for misspelt in (name[:-1], f"{name}s", name.replace("_", ""), f"{name[1]}{name[0]}{name[2:]}"):
-        if misspelt not in inspect.signature(Runner.open).parameters:
+        wrong: dict[str, Any] = {misspelt: None}
+        if misspelt not in {*inspect.signature(Runner.open).parameters, *Settings.model_fields}:
             with pytest.raises(SettingsError, match=f"^{misspelt}: no such .*; did you mean {name}[?]"):
-                async with Runner.open(**{misspelt: None}, **settings(tmp_path)):
+                async with Runner.open(**wrong, **settings(tmp_path)):
                     raise AssertionError("opened")
 
 
@@ -421,6 +433,41 @@ async def test_a_coroutine_has_begun_when_wait_closed_returns_and_ended_when_the
         assert (await runner.wait_closed(order.order_id, 30)).status == "FILLED"
         may_go_on.set()
     assert steps == ["began", "ended"]
+
+
+async def test_callbacks_of_open_hear_of_a_fill_that_recovery_finds(tmp_path: Path) -> None:
+    """A request that arrived when nobody here was listening any more."""
+    clock = SystemClock()
+    venue = VenueSettings(accounts=(VenueAccount(account_id="SIM"),))
+    floor = Floor(open_venue(venue, clock.now()), venue, clock)
+
+    def connected() -> Brokerage:
+        line = InProcess(floor, clock)
+        return Brokerage(SimulatedBroker(line), SimulatedMarketData(line), SimulatedInstruments())
+
+    on_its_way: list[Any] = []
+
+    async def late(prepared: Any) -> Any:
+        on_its_way.append(prepared)
+        raise BrokerTimeoutError("no answer")
+
+    first = connected()
+    first.broker.submit = late  # type: ignore[method-assign]  # a fault of our own making
+    async with Runner.open(brokers={"SIM": first}, **settings(tmp_path)) as runner:
+        order = await runner.buy("BTC/USD", 1, signal_id="a")
+        assert order.fills == ()
+    network = connected().broker
+    await network.connect()
+    await network.submit(on_its_way[0])
+    await network.close()
+    heard: list[str] = []
+    opening = Runner.open(
+        brokers={"SIM": connected()}, on_fill=lambda order, fill: heard.append(order.signal_id), **settings(tmp_path)
+    )
+    async with opening as runner:
+        assert (await runner.wait_closed("a", 60)).status == "FILLED"
+        assert heard == ["a"]
+    floor.close()
 
 
 @pytest.mark.parametrize("kind", ["on_fill", "on_status", "on_error"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from liveorder import Runner, SettingsError, Signal, ThreadedRunner
+from liveorder import Runner, SettingsError, Signal, ThreadedRunner, UnusableSignal
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.plugins import Confirmation, Instrument, InstrumentQuery, Notice, Price, Quote
 from tests.interfaces.test_runner import Messages, a_brokerage, settings
@@ -98,8 +98,8 @@ async def test_instruments_of_ones_own_name_and_round_what_is_traded(tmp_path: P
     async with Runner.open(instruments=Catalogue(), market_data=Quotes(1), **settings(tmp_path) | risk) as runner:
         order = await runner.wait_closed((await runner.buy("MY-COIN")).order_id, 60)
         assert (order.symbol, order.quantity, order.status) == ("BTC/USD", Decimal(20), "FILLED")
-        unknown = await runner.validate(Signal(signal_id="u", symbol="ETH/USD", side="BUY", quantity=1))
-        assert unknown
+        with pytest.raises(UnusableSignal, match="symbol: ETH/USD is no instrument"):
+            await runner.validate(Signal(signal_id="u", symbol="ETH/USD", side="BUY", quantity=1))
 
 
 async def test_publishers_and_notifiers_of_ones_own_get_everything_before_the_block_ends(tmp_path: Path) -> None:
