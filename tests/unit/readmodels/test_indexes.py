@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -29,6 +30,8 @@ def _some_value(of: Filter) -> object:
         return True
     if of.takes is date:
         return date(2026, 3, 2)
+    if of.takes is UUID:
+        return UUID(int=1)
     return next(iter(of.takes)) if isinstance(of.takes, type) and issubclass(of.takes, StrEnum) else "FILLED"
 
 
