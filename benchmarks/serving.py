@@ -17,7 +17,7 @@ from benchmarks.instant_broker import InstantBroker, StillMarket
 from benchmarks.places import Place
 from liveorder.application.engine.service import Service
 from liveorder.application.ports.brokerage import Brokerage
-from liveorder.bootstrap import load_settings, open_service
+from liveorder.bootstrap import Supplied, load_settings, open_service
 
 AT_ONCE = (1, 256)
 SLICES, SLICE_SECONDS = 6, 0.5
@@ -57,7 +57,7 @@ async def serving(place: Place) -> AsyncIterator[ServiceTrading]:
         accounts=[{"id": ACCOUNT, "risk": LIMITS.model_dump(exclude_unset=True)}],
         confirmations=place.folder / "confirmations.jsonl",
     )
-    supplied = {ACCOUNT: Brokerage(broker, market, market)}
+    supplied = Supplied({ACCOUNT: Brokerage(broker, market, market)})
     async with open_service(settings, supplied=supplied, log=SilentLog()) as service:
         desk = ServiceTrading(service.engine, service=service)
         service.engine.orders.listen(desk.hear)

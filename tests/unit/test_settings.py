@@ -9,6 +9,7 @@ import pytest
 
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.bootstrap.brokerages import connections_of, needs_venue
+from liveorder.bootstrap.supplied import Supplied
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.limit_tables import NarrowLimits
@@ -362,7 +363,7 @@ def test_the_mock_broker_takes_every_account() -> None:
 def test_nothing_of_a_simulations_profile_holds_at_a_real_broker(mode: str, declared: str) -> None:
     settings = load(declared, ALPACA + f"TRADING_MODE={mode}")
     settings.check()
-    with connections_of(settings, SystemClock(), RememberedLog(), {"alpaca": NOWHERE}) as connections:
+    with connections_of(settings, SystemClock(), RememberedLog(), Supplied({"alpaca": NOWHERE})) as connections:
         terms = connections["alpaca"].terms
     assert (terms.limits, terms.limits_by_currency) == (RiskLimits(), {})
     assert not needs_venue(settings, {})
@@ -371,7 +372,7 @@ def test_nothing_of_a_simulations_profile_holds_at_a_real_broker(mode: str, decl
 @pytest.mark.parametrize("declared", ["", "[[accounts]]\nid = 'SIM'\n"])
 def test_nothing_of_it_holds_where_a_program_supplies_the_broker_that_may_be_real(declared: str) -> None:
     settings = load(declared)
-    with connections_of(settings, SystemClock(), RememberedLog(), {"SIM": NOWHERE}) as connections:
+    with connections_of(settings, SystemClock(), RememberedLog(), Supplied({"SIM": NOWHERE})) as connections:
         terms = connections["SIM"].terms
     assert (terms.mode, terms.limits, terms.limits_by_currency) == (TradingMode.SIMULATION, RiskLimits(), {})
 
