@@ -14,7 +14,8 @@ from typing import Any
 
 from liveorder.domain import lifecycle
 from liveorder.domain.broker_capabilities import BrokerCapabilities
-from liveorder.domain.signal import SYNONYMS, Signal
+from liveorder.domain.signal import Signal
+from liveorder.domain.signal_names import SYNONYMS
 from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.domain.values import OrderType
 from liveorder.infrastructure.brokers.alpaca import assembly as alpaca
@@ -146,14 +147,22 @@ Drawn from `liveorder.domain.signal` by `docs/generate.py`; not written by hand.
 
 A signal is one JSON object, on one line of a file or of standard input; in Python `Signal(...)` takes the same names. Needed
 are `symbol`, one of `signal_id` and `timestamp`, and `side`, but for a signal that closes or names a target
-([positions](positions.md)). An unknown field is refused, with the name that was meant.
-Numbers are exact: JSON numbers or their text. Times are ISO-8601 with a zone. `null` is the same as absent.
+([positions](positions.md)). An unknown field is refused, with the name that was meant; so are two names of one field.
+Words such as `BUY` may be in any letter case; symbols and currencies are taken as they are. Numbers are exact: JSON numbers or
+their text. Times are ISO-8601 with a zone. `null` is the same as absent.
 
 | field | takes | |
 |---|---|---|
 {fields}
 
-Other names: {synonyms}.
+## Other names
+
+A signal that uses one of these is the same signal as one that uses ours, also when it comes again by the other name.
+`LONG` and `SHORT` are no sides, whatever the field is called: what is meant by them depends on what is held.
+
+| field | other names |
+|---|---|
+{synonyms}
 
 ## Which order needs which price
 
@@ -175,15 +184,18 @@ def signals_page() -> str:
     ]
     meanings = attribute_docstrings(OrderType)
     types = [row(f"`{kind}`", [", ".join(needs(kind)) or "nothing", meanings.get(kind.value, "")]) for kind in OrderType]
-    synonyms = ", ".join(f"`{synonym}` for `{name}`" for synonym, name in SYNONYMS.items())
-    return SIGNALS.format(fields="\n".join(fields), synonyms=synonyms, types="\n".join(types))
+    synonyms = [
+        row(f"`{field}`", [", ".join(f"`{synonym}`" for synonym, name in SYNONYMS.items() if name == field)])
+        for field in dict.fromkeys(SYNONYMS.values())
+    ]
+    return SIGNALS.format(fields="\n".join(fields), synonyms="\n".join(synonyms), types="\n".join(types))
 
 
 def taken(schema: dict[str, Any], name: str) -> str:
     """The words, or the kind of value."""
     told = one_kind(schema, name)
-    if "enum" in told or "const" in told:
-        return ", ".join(f"`{word}`" for word in told.get("enum", [told.get("const")]))
+    if words := told.get("anyOf", [{}])[0].get("enum"):
+        return ", ".join(f"`{word}`" for word in words)
     kind = told["type"] if isinstance(told["type"], str) else "number"
     kinds = {"string": "text", "array": "texts", "date-time": "time", "date": "day", "uuid": "UUID"}
     return kinds.get(told.get("format", kind), kind)

@@ -26,8 +26,11 @@ from liveorder.domain.signal_fields import (
     Seconds,
     SignedPercent,
     Text,
+    any_case,
+    any_case_of,
     explained,
 )
+from liveorder.domain.signal_names import by_field_name, what_was_meant
 from liveorder.domain.strict_json import read_object
 from liveorder.domain.values import AssetClass, OptionRight, OrderRole, OrderType, PositionEffect, Product, Side, TimeInForce
 
@@ -35,8 +38,8 @@ MAX_SIGNAL_BYTES = 64 * 1024
 
 SIZES = ("quantity", "notional", "percent", "risk_percent", "target_quantity", "target_percent")
 """The fields that say how much; a signal has at most one."""
-SYNONYMS = {"signal_type": "side", "cms_score": "score"}
-"""Other names that strategies use for a field."""
+_NO_CONTENT = frozenset({"signal_id", "symbol_name"})
+"""What a signal is known by, and what only people read: two that differ in these alone say the same."""
 
 _ID: TypeAdapter[str] = TypeAdapter(Text)
 
@@ -48,6 +51,18 @@ class SignalHours(StrEnum):
     EXTENDED = "extended"
     NEXT_OPEN = "next_open"
     """In the regular ones. Outside of them it waits for the open, and is sized and judged then."""
+
+
+_Side = Annotated[Side, any_case_of(Side)]
+_OrderType = Annotated[OrderType, any_case_of(OrderType)]
+_PositionEffect = Annotated[PositionEffect, any_case_of(PositionEffect)]
+_TimeInForce = Annotated[TimeInForce, any_case_of(TimeInForce)]
+_SignalHours = Annotated[SignalHours, any_case_of(SignalHours)]
+_Product = Annotated[Product, any_case_of(Product)]
+_AssetClass = Annotated[AssetClass, any_case_of(AssetClass)]
+_OptionRight = Annotated[OptionRight, any_case_of(OptionRight)]
+_OrderRole = Annotated[OrderRole, any_case_of(OrderRole)]
+_External = Annotated[Literal["external"], any_case("external")]
 
 
 class UnusableSignal(LiveOrderError):
@@ -79,10 +94,12 @@ class Signal(BaseModel):
     """Whose position it is."""
     symbol: Text
     """What to trade, as its exchange or the broker names it: `SPY`, `RELIANCE`, `BTC/USD`."""
-    side: Side | None = None
+    symbol_name: Text | None = None
+    """What people call it: kept on the order and shown with it. No part of what the signal says."""
+    side: _Side | None = None
     """May be absent where the signal says CLOSE or names a target: then it is as that takes."""
-    order_type: OrderType = OrderType.MARKET
-    position_effect: PositionEffect | None = None
+    order_type: _OrderType = OrderType.MARKET
+    position_effect: _PositionEffect | None = None
     """`CLOSE`: takes off what its strategy holds, never beyond zero, and has resting exits cancelled that are in its way. `OPEN`:
     opens or enlarges it; on the other side of what is held it is a reversal, in one order or two. None: as side and role say.
     """
@@ -112,9 +129,9 @@ class Signal(BaseModel):
     """The same as a percentage of the price."""
     limit_offset: Positive | None = None
     """Of a TRAILING_STOP_LIMIT: how much worse than its stop the limit is, in the unit of prices."""
-    time_in_force: TimeInForce = TimeInForce.DAY
+    time_in_force: _TimeInForce = TimeInForce.DAY
     """When absent, what the broker takes instead where it knows no orders for the day: GTC of coins at Alpaca, say."""
-    hours: SignalHours | None = None
+    hours: _SignalHours | None = None
     """`extended`: it may also trade before the open and after the close. `next_open`: while its market is closed it waits for the
     open, and is sized and judged then. None: as is usual at the account.
     """
@@ -122,17 +139,17 @@ class Signal(BaseModel):
     """When a GTD *order* ends at the broker. Not the *signal's* end, see `valid_until`, nor the contract's, see `expiry`."""
     exchange: Text | None = None
     """Where the instrument is listed; needed where several exchanges have the symbol."""
-    product: Product | None = None
+    product: _Product | None = None
     """Indian margin products: intraday, carried derivative, delivery, delivery on margin. Other markets leave it unset. None: of
     what closes the one that is held, else the account's usual one.
     """
-    asset_class: AssetClass | None = None
+    asset_class: _AssetClass | None = None
     """Needed where the symbol alone does not tell."""
     expiry: Day | None = None
     """Last day of the contract, of an option or a future."""
     strike: Positive | None = None
     """Of an option."""
-    right: OptionRight | None = None
+    right: _OptionRight | None = None
     trading_class: Text | None = None
     """Tells contracts of one underlying apart, as in SPX and SPXW, where the broker has such classes."""
     multiplier: Positive | None = None
@@ -148,7 +165,7 @@ class Signal(BaseModel):
     `risk_percent` is reckoned by."""
     take_profit: Number | None = None
     """As `stop_loss`."""
-    protection: Literal["external"] | None = None
+    protection: _External | None = None
     """`external`: somebody else places `stop_loss` and `take_profit` and links the orders; here all four are only kept."""
     score: Number | None = None
     """How sure the strategy is, from -100 (sell) to 100 (buy). Of an exit too it is judged, where it is given."""
@@ -158,7 +175,7 @@ class Signal(BaseModel):
     """After this the *signal* is stale and no order is sent for it, however young it is."""
     timeout_seconds: Seconds | None = None
     """How long the order may stay open after it was sent; None: as `[timeouts]` says for MARKET and day LIMIT orders."""
-    role: OrderRole = OrderRole.ENTRY
+    role: _OrderRole = OrderRole.ENTRY
     """EXIT, STOP_LOSS and TAKE_PROFIT say CLOSE."""
     parent_order_id: UUID | None = None
     """Nothing links orders yet: refused unless `protection` is `external`."""
@@ -170,11 +187,16 @@ class Signal(BaseModel):
         def __init__(self, **fields: Any) -> None: ...
 
     @classmethod
-    def parse(cls, raw: str | bytes) -> Self:
-        """A signal from one JSON object of at most 64 KiB. Raises `UnusableSignal`, and nothing else, whatever `raw` holds."""
+    def parse(cls, raw: str | bytes, *, unnamed: str | None = None) -> Self:
+        """A signal from one JSON object of at most 64 KiB. Raises `UnusableSignal`, and nothing else, whatever `raw` holds.
+
+        `unnamed`: the id of one that has neither an id nor a timestamp, where it is only to be judged. None: it is refused.
+        """
         fields: dict[str, Any] = {}
         try:
             fields = read_object(raw, MAX_SIGNAL_BYTES)
+            if unnamed is not None and fields.get("signal_id") is None and fields.get("timestamp") is None:
+                fields["signal_id"] = unnamed
             return cls.model_validate(fields)
         except InvalidInput as error:
             raise UnusableSignal(str(error), _readable_id(fields)) from None
@@ -202,11 +224,11 @@ class Signal(BaseModel):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of what was said, however it was spelled: no defaults, no `signal_id`, numbers and times normalised."""
-        return fingerprint({name: getattr(self, name) for name in self.model_fields_set - {"signal_id"}})
+        return fingerprint({name: getattr(self, name) for name in self.model_fields_set - _NO_CONTENT})
 
     def fingerprints_on(self, account_id: str) -> frozenset[str]:
         """Of this content on an account, whether or not it was named: the same signal may come either way."""
-        said = {name: getattr(self, name) for name in self.model_fields_set - {"signal_id", "account_id"}}
+        said = {name: getattr(self, name) for name in self.model_fields_set - _NO_CONTENT - {"account_id"}}
         return frozenset({fingerprint(said), fingerprint(said | {"account_id": account_id})})
 
     def meaning(self, effect: PositionEffect | None) -> Self:
@@ -221,10 +243,19 @@ class Signal(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _or_explain(cls, fields: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        given, said = by_field_name(fields) if isinstance(fields, dict) else (fields, dict[str, str]())
         try:
-            return build(_by_field_name(fields) if isinstance(fields, dict) else fields)
+            return build(given)
         except ValidationError as error:
-            raise explained(error, {*cls.model_fields, *SYNONYMS}) from None
+            raise explained(error, said, lambda name: cls._remedy_for_unknown(name, given)) from None
+
+    @classmethod
+    def _remedy_for_unknown(cls, name: str, given: dict[str, Any]) -> str:
+        if (meant := what_was_meant(name, cls.model_fields)) is not None:
+            return f"did you mean {meant}?"
+        is_sized = any(size in given for size in SIZES)
+        else_of = "" if is_sized else ": without a size an order closes all that is held, or is for the account's position_size"
+        return f"`liveorder schema` lists the fields; leave it out only if nothing depends on it{else_of}"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -308,15 +339,6 @@ def _remedy(kind: OrderType, given: frozenset[str]) -> str:
         if other.traits.needs == given and (not waits or other.traits.is_touched is kind.traits.is_touched)
     ]
     return f"set order_type to {' or '.join(others)}, or leave it out" if others else "leave it out"
-
-
-def _by_field_name(fields: dict[Any, Any]) -> dict[Any, Any]:
-    """Synonyms resolved, nulls left out."""
-    given = {name: value for name, value in fields.items() if value is not None}
-    for synonym, name in SYNONYMS.items():
-        if synonym in given and name in given:
-            raise InvalidInput(synonym, f"another name for {name}, and both are given", "keep one of them")
-    return {SYNONYMS.get(name, name): value for name, value in given.items()}
 
 
 def _readable_id(fields: dict[str, Any]) -> str | None:

@@ -5,11 +5,11 @@ Stricter than the models inside: what is read here was written by others.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints, ValidationError, WithJsonSchema
@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConst
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.strict_json import bounded, exact_number
 from liveorder.domain.visible_text import visible
+from liveorder.domain.wording import plain
 
 _T = TypeVar("_T", date, datetime)
 _SUBJECT = re.compile(r"^\w+(?= should)")
@@ -97,7 +98,28 @@ Text = Annotated[
 ]
 """An id, a symbol, a name: 1 to 200 visible characters, no space at either end."""
 
-CurrencyCode = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Z0-9]{2,10}$")]
+
+def any_case(*words: str) -> BeforeValidator:
+    """Takes each of the words in any letter case, as the command line does."""
+    by_small = {word.lower(): word for word in words}
+    return BeforeValidator(lambda said: by_small.get(said.lower(), said) if isinstance(said, str) and said.isascii() else said)
+
+
+def any_case_of(kind: type[StrEnum]) -> BeforeValidator:
+    return any_case(*(member.value for member in kind))
+
+
+_CURRENCY = re.compile(r"[A-Z0-9]{2,10}")
+
+
+def _in_capitals(code: str) -> str:
+    """Letter case counts: `GBp` are pence, and no pounds."""
+    if _CURRENCY.fullmatch(code) is None:
+        raise ValueError(f"{_shown(code)} is no currency code; write one in capitals, such as USD, INR or USDT")
+    return code
+
+
+CurrencyCode = Annotated[str, Strict(), AfterValidator(_in_capitals), _schema(type="string", pattern=f"^{_CURRENCY.pattern}$")]
 """`USD`, `INR`, `USDT`."""
 
 ContractId = Annotated[int, Strict(), Field(gt=0), BeforeValidator(_whole)]
@@ -136,27 +158,26 @@ Moment = Annotated[datetime, BeforeValidator(_read(datetime, "2025-03-10T09:20:0
 Day = Annotated[date, BeforeValidator(_read(date, "2025-03-27"))]
 
 
-def explained(error: ValidationError, known: Collection[str]) -> InvalidInput:
-    """The first thing wrong, in words that say what to do. `known` are the names that a field may have."""
-    first = error.errors(include_url=False, include_input=True)[0]
-    field = ".".join(str(part) for part in first["loc"])
+def explained(error: ValidationError, said: Mapping[str, str], unknown: Callable[[str], str]) -> InvalidInput:
+    """The first thing wrong, in words that say what to do.
+
+    `said`: the name that was given, of a field that was given by another name. `unknown`: the remedy for a name that no field has.
+    """
+    first, *others = error.errors(include_url=False, include_input=True)
+    if first["type"] == "missing":  # it may be there by a name that is not ours
+        first = next((each for each in others if each["type"] == "extra_forbidden"), first)
+    field = ".".join(said.get(str(part), str(part)) for part in first["loc"])
     match first["type"]:
         case "missing":
             return InvalidInput(field, "is missing", "add it")
         case "extra_forbidden":
-            return InvalidInput(repr(field[:40]), "unknown", nearest(field, known))
+            return InvalidInput(repr(field[:40]), "unknown", unknown(field))
         case "value_error":
             problem, _, remedy = first["msg"].removeprefix("Value error, ").partition("; ")
             return InvalidInput(field, problem, remedy)
     return InvalidInput(field, f"{_shown(first['input'])} is not valid", visible(_SUBJECT.sub("it", first["msg"])))
 
 
-def nearest(name: str, known: Collection[str]) -> str:
-    """A remedy for an unknown name."""
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else "remove it"
-
-
 def _shown(value: object) -> str:
-    text = str(value) if isinstance(value, Decimal) else repr(value)
+    text = plain(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -103,6 +103,7 @@ ROWS = {
     "signal.strike": Effect("OPRA:DUAL:2025-04-17:20:CALL", found(CALL | {"strike": 20})),
     "signal.right": Effect("OPRA:DUAL:2025-04-17:10:PUT", found(CALL | {"right": "PUT"})),
     "signal.currency": Effect("NSE:DUAL", found({"currency": "INR"})),
+    "signal.symbol_name": Effect("S&P 500", becomes(_view("symbol_name"), {"symbol_name": "S&P 500"})),
     "signal.tags": Effect(("swing", "europe"), becomes(_view("tags"), {"tags": ("swing", "europe")})),
     "signal.stop_loss": Effect(
         True, becomes(lambda order: "nothing places stop_loss" in order.intent.sentence(), {"stop_loss": 450})

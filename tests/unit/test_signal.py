@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import MAX_SIGNAL_BYTES, Signal, UnusableSignal
+from liveorder.domain.signal_names import HINTS, SYNONYMS
+from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.domain.values import OrderType, Side
 
 WITH_ID = (
@@ -66,6 +68,9 @@ def test_ids_derived_from_content_are_the_same_in_every_version() -> None:
         WITHOUT_ID.replace("75.0", '"75.00"'),
         WITHOUT_ID.replace("75.0", "7.5e1"),
         WITHOUT_ID.replace("signal_type", "side").replace("cms_score", "score"),
+        WITHOUT_ID.replace("signal_type", "action").replace("symbol", "ticker"),
+        WITHOUT_ID.replace("signal_type", "direction").replace("BUY", "buy"),
+        WITHOUT_ID.replace("BUY", "Buy").replace("}", ',"symbol_name":"Reliance Industries"}'),
         WITHOUT_ID.replace("09:20:00+05:30", "03:50:00Z"),
         WITHOUT_ID.replace("}", ',"quantity":null}'),
         json.dumps(dict(reversed(json.loads(WITHOUT_ID).items())), indent=2),
@@ -73,6 +78,120 @@ def test_ids_derived_from_content_are_the_same_in_every_version() -> None:
 )
 def test_the_same_content_has_the_same_id_however_it_is_spelled(spelling: str) -> None:
     assert Signal.parse(spelling).signal_id == Signal.parse(WITHOUT_ID).signal_id
+
+
+SPELLED_OUT = {
+    "side": ("sell", "Sell", "sElL"),
+    "order_type": ("stop_limit", "Stop_Limit"),
+    "position_effect": ("close",),
+    "time_in_force": ("gtc",),
+    "hours": ("EXTENDED", "Extended"),
+    "product": ("cnc",),
+    "asset_class": ("crypto",),
+    "right": ("call",),
+    "role": ("exit",),
+    "protection": ("External",),
+}
+"""Each field whose value is a word, with other spellings of one."""
+
+
+def test_every_field_of_words_is_among_those_that_are_spelled_in_other_ways() -> None:
+    schema = signal_json_schema()
+    fields = {name: schema["properties"][name]["anyOf"][0] for name in Signal.model_fields}
+    of_words = {name for name, kind in fields.items() if "$ref" in kind or "enum" in str(kind)}
+    assert {*SPELLED_OUT} == of_words
+
+
+@pytest.mark.parametrize(("field", "word"), [(field, word) for field, words in SPELLED_OUT.items() for word in words])
+def test_letter_case_of_a_word_makes_no_other_signal(field: str, word: str) -> None:
+    """As on the command line; and the same signal sent again with other letters is not another one."""
+    usual = word.lower() if field in ("hours", "protection") else word.upper()
+    needed = {"limit_price": 5, "stop_price": 6} if field == "order_type" else {}
+    said, again = (Signal.parse(line(timestamp="2025-03-10T09:20:00Z", **needed, **{field: each})) for each in (usual, word))
+    assert said == again
+    assert said.fingerprint == again.fingerprint
+    assert json.loads(again.to_json())[field] == usual
+
+
+@pytest.mark.parametrize(("synonym", "field"), SYNONYMS.items())
+def test_a_signal_sent_again_by_another_name_is_the_same_signal(synonym: str, field: str) -> None:
+    values = {"side": "BUY", "score": 70, "strategy_name": "trend", "symbol": "SPY", "quantity": 3}
+    said = {"symbol": "SPY", "side": "BUY", "timestamp": "2025-03-10T09:20:00Z", field: values[field]}
+    again = {name: value for name, value in said.items() if name != field} | {synonym: values[field]}
+    assert Signal.parse(json.dumps(said)) == Signal.parse(json.dumps(again))
+    assert Signal.parse(json.dumps(said)).signal_id == Signal.parse(json.dumps(again)).signal_id
+
+
+def test_what_people_call_the_instrument_makes_no_second_signal() -> None:
+    one, other = (Signal.parse(line(symbol_name=name)) for name in ("SPDR S&P 500", "SPY ETF"))
+    assert one.fingerprint == other.fingerprint
+    assert one.fingerprints_on("A") == other.fingerprints_on("A")
+    assert json.loads(one.to_json())["symbol_name"] == "SPDR S&P 500"
+
+
+SIZE_FIELDS = (
+    "qty Qty QTY orderQty order_qty totalQty shares units lots volume num_shares base_amount quantiy Quantity trade_quantity"
+)
+SIZES_OF_TWO_MEANINGS = "size amount position_size order_size tradeSize"
+
+
+@pytest.mark.parametrize("name", SIZE_FIELDS.split())
+def test_a_size_by_a_name_that_is_not_ours_names_the_field_that_was_meant(name: str) -> None:
+    """To leave it out, as the message once said, makes an order for the account's `position_size`."""
+    assert refusal(line(**{name: 5})) == f"{name!r}: unknown; did you mean 'quantity'?"
+
+
+@pytest.mark.parametrize("name", SIZES_OF_TWO_MEANINGS.split())
+def test_a_size_that_may_be_units_or_money_names_both(name: str) -> None:
+    assert refusal(line(**{name: 5})) == f"{name!r}: unknown; did you mean 'quantity' (units) or 'notional' (money)?"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    {
+        "tif": "time_in_force",
+        "orderType": "order_type",
+        "limit": "limit_price",
+        "lmtPrice": "limit_price",
+        "auxPrice": "stop_price",
+        "trigger_price": "stop_price",
+        "transaction_type": "side",
+        "tradingsymbol": "symbol",
+        "client_order_id": "signal_id",
+        "account": "account_id",
+        "strategy": "strategy_name",
+        "sl": "stop_loss",
+        "tp": "take_profit",
+        "ts": "timestamp",
+        "secType": "asset_class",
+        "lastTradeDateOrContractMonth": "expiry",
+        "strike_price": "strike",
+        "option_type": "right",
+        "reduce_only": "position_effect",
+        "ccy": "currency",
+    }.items(),
+)
+def test_names_of_other_systems_are_understood_and_never_taken(name: str, field: str) -> None:
+    assert refusal(line(**{name: "x"})) == f"{name!r}: unknown; did you mean {field!r}?"
+
+
+def test_every_name_that_is_understood_leads_to_a_field() -> None:
+    for hint in HINTS.values():
+        assert re.findall(r"'(\w+)'", hint)
+        assert {*re.findall(r"'(\w+)'", hint)} <= {*Signal.model_fields}
+
+
+def test_no_name_that_is_only_understood_is_one_that_is_taken() -> None:
+    """A field of ours would never be reached by its hint, and a synonym is no hint."""
+    bare = {re.sub("[^a-z0-9]", "", name) for name in Signal.model_fields}
+    assert not bare & {*HINTS}
+
+
+def test_a_small_amount_is_shown_without_an_exponent() -> None:
+    assert refusal(line(trail_percent="-0.0000001", order_type="TRAILING_STOP")) == (
+        "trail_percent: '-0.0000001' is not valid; it should be greater than 0"
+    )
+    assert refusal(line(quantity=-1e-7)).startswith("quantity: -0.0000001 is not valid")
 
 
 @pytest.mark.parametrize("change", [{"symbol": "INFY"}, {"cms_score": 76}, {"signal_type": "SELL"}, {"order_type": "MARKET"}])
@@ -123,8 +242,23 @@ def test_a_remedy_for_a_price_too_many_is_one_that_helps(kind: OrderType, field:
     ("raw", "reason"),
     [
         (line(quantty=1), "'quantty': unknown; did you mean 'quantity'?"),
-        (line(zzz=1), "'zzz': unknown; remove it"),
-        (line(side="buy"), "side: 'buy' is not valid; it should be 'BUY' or 'SELL'"),
+        (
+            line(zzz=1, quantity=1),
+            "'zzz': unknown; `liveorder schema` lists the fields; leave it out only if nothing depends on it",
+        ),
+        (
+            line(zzz=1),
+            "'zzz': unknown; `liveorder schema` lists the fields; leave it out only if nothing depends on it: without a size",
+        ),
+        (line(side="bid"), "side: 'bid' is not valid; it should be 'BUY' or 'SELL'"),
+        (line(side=None, direction="LONG"), "direction: 'LONG' is not valid; it should be 'BUY' or 'SELL'"),
+        (line(order_type="l\u0131m\u0131t"), "order_type: 'l\u0131m\u0131t' is not valid"),
+        (line(hours="ex\u0442ended"), "hours: 'ex\u0442ended' is not valid"),
+        (line(currency="usd"), "currency: 'usd' is no currency code; write one in capitals, such as USD, INR or USDT"),
+        (line(side=None, action="BUY", direction="SELL"), "direction: another name for side, as is action, and both are given"),
+        (line(quantity=1, contracts=2), "contracts: another name for quantity, and both are given; keep one of them"),
+        (line(contracts=2, total_quantity=2), "total_quantity: another name for quantity, as is contracts, and both are given"),
+        (line(contracts=0), "contracts: 0 is not valid; it should be greater than 0"),
         (line(signal_type="BUY"), "signal_type: another name for side, and both are given; keep one of them"),
         (line(quantity=-1), "quantity: -1 is not valid; it should be greater than 0"),
         (line(quantity=0), "quantity: 0 is not valid; it should be greater than 0"),

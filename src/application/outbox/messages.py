@@ -133,6 +133,7 @@ def _notice(item: RecordedEvent, event: NoticeEvent, order: LiveOrder | None, *,
         account_id=intent.account_id,
         strategy_name=intent.strategy_name,
         symbol=intent.instrument.symbol,
+        symbol_name=intent.terms.symbol_name,
     )
 
 

@@ -38,6 +38,8 @@ class Notice:
     event: NoticeEvent | None = None
     is_silent: bool = False
     """True to deliver it without a sound."""
+    symbol_name: str | None = None
+    """What people call the instrument, where its signal said so."""
 
 
 class Notifier(Protocol):

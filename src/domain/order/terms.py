@@ -63,6 +63,8 @@ class OrderTerms(Record):
     protection: str | None = None
     """`external` when somebody else guards the position."""
     tags: tuple[str, ...] = ()
+    symbol_name: Later[str | None] = None
+    """What people call the instrument."""
     decision_price: Price | None = None
     """The price that sizing and risk reckoned with."""
     decision_equity: Later[Amount | None] = None

@@ -38,4 +38,5 @@ class LogNotifier:
                 account_id=notice.account_id,
                 strategy_name=notice.strategy_name,
                 symbol=notice.symbol,
+                symbol_name=notice.symbol_name,
             )

@@ -12,7 +12,7 @@ from liveorder.application.recording import domain_events
 from liveorder.application.reporting.projections.read_model import ReadModel
 from liveorder.application.reporting.projections.shapes import TableSpec
 
-CONTENT_VERSION = 3
+CONTENT_VERSION = 4
 """Raised when rows of the same shape are to hold something else than before: then every store's read models are rebuilt."""
 
 # Byte order in both databases, so that sorting is fast and the same everywhere.

@@ -95,6 +95,7 @@ def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
         "take profit": order.take_profit and price(order.take_profit) + placed,
         "oco group": order.oco_group,
         "parent order": order.parent_order_id,
+        "symbol name": order.symbol_name,
         "tags": ", ".join(order.tags),
         "reviews": ", ".join(order.reviews),
         "anomalies": ", ".join(order.anomalies),

@@ -217,6 +217,13 @@ async def test_a_notice_says_what_happened_and_to_which_order(log: MemoryLog, wa
     ]
 
 
+async def test_a_notice_has_the_name_that_people_have_for_the_instrument(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Notices(wall))
+    log.add(1, requested(1, symbol_name="SPDR S&P 500"), SENT, fill("e1", 40, "9.5"))
+    await outbox.flush()
+    assert [(each.symbol, each.symbol_name) for each in wall.told] == [("SPY", "SPDR S&P 500")]
+
+
 async def test_each_event_is_told_as_it_is_wanted(log: MemoryLog, wall: Wall) -> None:
     outbox = await opened(log, Notices(wall, {NoticeEvent.PARTIAL: Manner.SILENT, NoticeEvent.CORRECTED: Manner.ON}))
     log.add(1, requested(1), SENT, ACKNOWLEDGED, fill("e1", 40), fill("e2", 60), bust("e2"))
