@@ -22,7 +22,7 @@ from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILI
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.secrecy import MASK
 from liveorder.infrastructure.settings import Settings, commented_toml
-from liveorder.infrastructure.settings.names import TRADER_NAMES, setting_paths
+from liveorder.infrastructure.settings.names import ENVIRONMENT_NAMES, TRADER_NAMES, setting_paths
 from liveorder.infrastructure.settings.sections import Simulation
 from tests.harness.worlds import RememberedLog
 
@@ -57,7 +57,7 @@ TRADERS_VALUES: dict[str, Any] = {
 def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No file, no variable: what a test does not write is not there."""
     monkeypatch.chdir(tmp_path)
-    for name in (*TRADER_NAMES, "liveorder_config"):
+    for name in (*ENVIRONMENT_NAMES, "liveorder_config"):
         monkeypatch.delenv(name.upper(), raising=False)
     return tmp_path
 
@@ -191,28 +191,140 @@ def test_settings_made_in_python_read_nothing(monkeypatch: pytest.MonkeyPatch) -
         ),
         (
             "[[accounts]]\nid = 'a'\n[accounts.capabilities]\nusual_times_in_force = { CRYPTO = 'IOC' }",
-            "accounts.0.capabilities.usual_times_in_force.CRYPTO: input should be a valid dictionary; correct it",
+            "accounts.0.capabilities.usual_times_in_force.CRYPTO: is a table: write its settings in it, each by its name",
         ),
         (
             "[risk]\nmax_daily_trades = -1",
-            "risk.max_daily_trades = -1: input should be greater than or equal to 0; correct it in the settings file or in MAX_",
+            "risk.max_daily_trades = -1: input should be greater than or equal to 0; correct it in liveorder.toml",
         ),
         ("trading_mode = 'real'", "trading_mode = REAL: input should be 'SIMULATION', 'PAPER' or 'LIVE'; correct it"),
-        ("[kite]\napi_key = 5", "kite.api_key: input should be a valid string; correct it"),
+        ("[kite]\napi_key = 5", "kite.api_key: not text: put it in quotes; correct it in liveorder.toml"),
         ("max_daily_trades = 5\n[risk]\nmax_daily_trades = 6", "liveorder.toml: risk.max_daily_trades is set twice"),
         ("risk = 5\nmax_daily_trades = 5", "liveorder.toml: risk.max_daily_trades is set twice"),
-        ("[risk", "liveorder.toml: "),
+        (
+            "[risk",
+            "liveorder.toml: not TOML (Expected ']' at the end of a table declaration (at end of document))",
+        ),
+        ("[risk]\nmax_daily_loss = nan", 'risk.max_daily_loss = NaN: not a finite number: write one, or "none"'),
+        ("[risk]\nmax_order_value = -inf", 'risk.max_order_value = -Infinity: not a finite number: write one, or "none"'),
+        ("[timeouts]\nmarket_order_seconds = nan", "timeouts.market_order_seconds = NaN: not a finite number"),
+        (
+            "default_currency = 'dollar'",
+            "default_currency = dollar: 'dollar' is no currency code; write one in capitals, such as USD",
+        ),
+        ("[[accounts]]\nid = 'a'\ncurrency = 'usd'", "accounts.0.currency = usd: 'usd' is no currency code; write one in capitals"),
+        (
+            "[[accounts]]\ncurrency = 'USD'",
+            "accounts.0.id: is missing: each of [[accounts]] needs one, the name by which signals call it",
+        ),
+        (
+            "[accounts]\nid = 'a'",
+            "accounts: not a list of tables: write [[accounts]], in two brackets, above each; correct it in liveo",
+        ),
+        ("projections = 'x'", "projections: not a list: write values in brackets, as in"),
+        ("risk = 3", "risk: is a table: write its settings in it, each by its name; correct it in liveorder.toml"),
+        ("[simulation]\nvenue = 'here'", "simulation.venue = here: not HOST:PORT: write it like 127.0.0.1:7070; correct it in"),
+        ("[logs]\ndirectory = 5", "logs.directory = 5: not a path: put it in quotes; correct it in liveorder.toml"),
+        ("[logs]\nconsole = 'maybe'", "logs.console = maybe: neither true nor false; correct it in liveorder.toml"),
+        ("default_account = 'b'", "default_account: no account 'b' among [[accounts]]; did you mean 'SIM'?"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name_with_a_remedy(toml: str, message: str) -> None:
     assert refusal(toml).startswith(message)
 
 
+def test_everything_that_is_wrong_is_said_at_once_and_each_thing_once() -> None:
+    said = refusal("[risk]\nmax_daily_trades = 'x'\nmax_dialy_loss = 1\n[[accounts]]\nid = 'a'\ncurrency = 'usd'")
+    assert said.startswith("3 settings cannot be used: (1) risk.max_daily_trades = x: ")
+    assert "; (2) risk.max_dialy_loss: no such setting; did you mean risk.max_daily_loss?; (3) accounts.0.currency = usd: " in said
+    said = refusal("default_account = 'b'\n[telegram]\nenabled = true")
+    assert said.startswith("2 settings cannot be used: (1) default_account: ")
+    assert "(2) telegram.enabled is true, " in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where"),
+    [
+        ("MAX_DAILY_TRADES", "x", "MAX_DAILY_TRADES"),
+        ("max_daily_loss", "nan", "max_daily_loss"),
+        ("LIVEORDER_RISK__MAX_DAILY_LOSS", "nan", "LIVEORDER_RISK__MAX_DAILY_LOSS"),
+        ("LIVEORDER_RISK", '{"max_daily_loss": "much"}', "LIVEORDER_RISK"),
+        ("LIVEORDER_ACCOUNTS", '[{"id": "a", "currency": "usd"}]', "LIVEORDER_ACCOUNTS"),
+        ("IBKR_PORT", "abc", "IBKR_PORT"),
+        ("TRADING_MODE", "real", "TRADING_MODE"),
+    ],
+)
+def test_a_value_from_a_variable_is_said_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str, where: str) -> None:
+    assert refusal(dotenv=f"{name}={value}").endswith(f"; correct {where} in .env")
+    monkeypatch.setenv(name, value)
+    assert refusal().endswith(f"; correct {where} in the environment")
+
+
+LIMITS = [name for name in RiskLimits.model_fields if name.startswith("max_")]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_no_limit_is_set_in_vain_in_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name.upper(), "7")
+    assert getattr(load().risk, name) == 7
+    monkeypatch.setenv(f"LIVEORDER_RISK__{name.upper()}", "8")
+    assert f"risk.{name} is set twice" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MAX_DAILY_LOS", "MAX_DAILY_LOSS"),
+        ("MAX_DAILY_TRADE", "MAX_DAILY_TRADES"),
+        ("POSITION_SIZES", "POSITION_SIZE"),
+        ("TRADING_MOD", "TRADING_MODE"),
+        ("KITE_APIKEY", "KITE_API_KEY"),
+        ("ENABLE_AUTOTRADING", "ENABLE_AUTO_TRADING"),
+        ("LIVE_ORDER_STORE", "LIVEORDER_…"),
+        ("LIVEORDERSTORE", "LIVEORDER_…"),
+    ],
+)
+def test_a_variable_that_is_nearly_ours_is_not_passed_over(monkeypatch: pytest.MonkeyPatch, name: str, meant: str) -> None:
+    """It may be a limit that somebody relies on. Looking at a store and the kill switch work nevertheless."""
+    assert refusal(dotenv=f"{name}=5").startswith(f"{name} in .env: did you mean {meant}? It is not read; rename it, or unset it")
+    monkeypatch.setenv(name, "5")
+    assert refusal().startswith(f"{name} in the environment: did you mean {meant}?")
+    assert load().mode is TradingMode.SIMULATION
+
+
+@pytest.mark.parametrize("name", ["POSITION", "MAX_TRADES", "KITE_API_URL", "TELEGRAM_BOT_NAME", "ORDER_TIMEOUT", "HOST", "PATH_X"])
+def test_a_variable_of_another_program_is_its_own(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "5")
+    load().check()
+
+
+@pytest.mark.parametrize("file", ["liveorder.toml", ".env"])
+def test_a_byte_order_mark_hides_no_setting(file: str) -> None:
+    """An editor on Windows puts one there; the first name of the file would not be the name any more."""
+    Path(file).write_bytes(b"\xef\xbb\xbfMAX_DAILY_TRADES=3\n")
+    assert Settings.load().risk.max_daily_trades == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [("MAX_DAILY_LOSS: 5", 1), ("A=1\n\nMAX_DAILY_LOSS", 3), ('A=1\nPASSWORD="open', 2), ("# a\n  = 5", 2)],
+)
+def test_a_line_of_dotenv_that_sets_nothing_is_refused_and_not_shown(content: str, line: int) -> None:
+    assert refusal(dotenv=content) == f".env: line {line} is not NAME=value, and is not shown here; write NAME=value"
+
+
+@pytest.mark.parametrize("file", ["liveorder.toml", ".env"])
+def test_a_file_that_is_no_text_is_refused_by_name(file: str) -> None:
+    Path(file).write_bytes(b'namespace="\xff"')
+    with pytest.raises(SettingsError, match=f"^{re.escape(file)}: not UTF-8 \\(byte 11\\); save it as UTF-8$"):
+        Settings.load()
+
+
 def test_an_unknown_variable_of_ours_is_an_error_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVEORDER_REQUIRE_SERVICES", "1")
-    assert load(dotenv="POSITION_SIZES=5\nLIVE=1\nLIVEORDER_TEST_POSTGRES=x\nLIVEORDER_TRACEBACK=1") == Settings()
-    assert refusal(dotenv='LIVEORDER_ACCOUNTS="[oops"').startswith(".env: LIVEORDER_ACCOUNTS: begins like JSON but is not")
-    assert refusal(dotenv="LIVEORDER_STOER=x") == "stoer: no such setting; did you mean store?"
+    assert load(dotenv="MY_SIZE=5\nLIVE=1\nLIVEORDER_TEST_POSTGRES=x\nLIVEORDER_TRACEBACK=1") == Settings()
+    assert refusal(dotenv='LIVEORDER_ACCOUNTS="[oops"').startswith("LIVEORDER_ACCOUNTS in .env: begins like JSON but is not")
+    assert refusal(dotenv="LIVEORDER_STOER=x") == "LIVEORDER_STOER in .env: no such setting; did you mean LIVEORDER_STORE?"
 
 
 def test_a_file_that_is_named_must_be_there() -> None:
@@ -281,7 +393,7 @@ def test_credentials_make_an_account_each() -> None:
         (
             "",
             "default_account = 'acc_2'\n[[accounts]]\nid = 'acc_1'",
-            "no account 'acc_2' among [[accounts]]; did you mean 'acc_1'?",
+            "default_account: no account 'acc_2' among [[accounts]]; did you mean 'acc_1'?",
         ),
     ],
 )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.settings.explaining import all_of
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.limit_tables import check_limit_tables
 from liveorder.infrastructure.settings.names import environment_name
@@ -113,18 +115,28 @@ def check(settings: SettingsFields) -> None:
         raise SettingsError(
             f"[[accounts]]: {next(name for name in ids if ids.count(name) > 1)!r} is used twice; give each account its own id"
         )
-    _check_default(settings, accounts)
-    check_unread(settings)
     is_simulation = mode(settings) is TradingMode.SIMULATION
-    for account in (at_the_venue(settings, each) if is_simulation else each for each in accounts):
-        check_limit_tables(account, account.limits(settings.risk, account.currency or ""))
-    for account in settings.accounts:
-        if not is_plugin(account.broker):
-            broker_section(settings, account)
-    _check_plugin_tables(settings)
-    if mode(settings) is not TradingMode.SIMULATION:
-        for account in accounts:
-            _check_real(settings, account)
+    limited = [at_the_venue(settings, each) for each in accounts] if is_simulation else accounts
+    _check_all(
+        partial(_check_default, settings, accounts),
+        partial(check_unread, settings),
+        *(partial(check_limit_tables, account, account.limits(settings.risk, account.currency or "")) for account in limited),
+        *(partial(broker_section, settings, account) for account in settings.accounts if not is_plugin(account.broker)),
+        partial(_check_plugin_tables, settings),
+        *(partial(_check_real, settings, account) for account in accounts if not is_simulation),
+    )
+
+
+def _check_all(*checks: Callable[[], object]) -> None:
+    """Raises one `SettingsError` for all that fail."""
+    problems: list[str] = []
+    for check_one in checks:
+        try:
+            check_one()
+        except SettingsError as error:
+            problems.append(str(error))
+    if problems:
+        raise all_of(problems)
 
 
 def _check_plugin_tables(settings: SettingsFields) -> None:
@@ -142,7 +154,10 @@ def _check_plugin_tables(settings: SettingsFields) -> None:
 def _check_default(settings: SettingsFields, accounts: Sequence[AccountSettings]) -> None:
     if settings.default_account in [account.id for account in settings.accounts if account.closed]:
         raise SettingsError(f"default_account: {settings.default_account!r} is closed; name an account that is traded")
-    named(settings.default_account or accounts[0].id, accounts)
+    try:
+        named(settings.default_account or accounts[0].id, accounts)
+    except SettingsError as error:
+        raise SettingsError(f"default_account: {error}") from None
 
 
 def _check_real(settings: SettingsFields, account: AccountSettings) -> None:

@@ -7,28 +7,27 @@ import re
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import SecretStr, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import PrivateAttr, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import InitSettingsSource
 
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
-from liveorder.domain.visible_text import visible
 from liveorder.infrastructure.database_url import PostgresUrl, database_url
 from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name, no_path
 from liveorder.infrastructure.settings import accounts as the_accounts
 from liveorder.infrastructure.settings.doors import doors
+from liveorder.infrastructure.settings.explaining import all_of, explained
 from liveorder.infrastructure.settings.fields import SettingsFields
-from liveorder.infrastructure.settings.names import environment_name, nearest_setting, setting_paths
 from liveorder.infrastructure.settings.sections import AccountSettings, Section, TokenFile
 from liveorder.infrastructure.settings.sources import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
     DOTENV,
     SettingsTables,
-    from_dotenv,
+    dotenv_variables,
     from_toml,
     from_variables,
+    near_variables,
 )
 from liveorder.infrastructure.settings.unread import unread_of, why_unread
 from liveorder.infrastructure.settings.variables import variables_in
@@ -45,6 +44,9 @@ class Settings(SettingsFields):
     store never needs credentials.
     """
 
+    _near_variables: tuple[str, ...] = PrivateAttr(())
+    """Variables whose names are nearly ours, each with the one that was probably meant."""
+
     @classmethod
     def load(cls, config: Path | None = None, **overrides: Any) -> Self:
         """Read settings from `overrides` that are not None, then the environment, then `.env`, then the file; each overrides those
@@ -53,19 +55,22 @@ class Settings(SettingsFields):
         The file is `config`, or the one that LIVEORDER_CONFIG names, or ./liveorder.toml if it exists. Raises `SettingsError`.
         """
         named = _named(config)
-        tables = (
-            from_variables(os.environ, "environment"),
-            from_dotenv(DOTENV),
+        in_environment, in_dotenv = (os.environ, "the environment"), (dotenv_variables(DOTENV), str(DOTENV))
+        given = (
+            from_variables(*in_environment),
+            from_variables(*in_dotenv),
             from_toml(named or DEFAULT_CONFIG, is_required=named is not None),
         )
         sources = (
             InitSettingsSource(cls, {name: value for name, value in overrides.items() if value is not None}),
-            *(SettingsTables(cls, table) for table in tables),
+            *(SettingsTables(cls, each.tables) for each in given),
         )
         try:
-            return cls(_build_sources=(sources, {}))
+            settings = cls(_build_sources=(sources, {}))
         except ValidationError as error:
-            raise _explained(error, cls) from None
+            raise explained(error, cls, given) from None
+        settings._near_variables = (*near_variables(*in_environment), *near_variables(*in_dotenv))
+        return settings
 
     def files(self, config: Path | None) -> tuple[Path, ...]:
         """The files that `load(config)` reads, and the token files that they name, whether or not they exist."""
@@ -128,7 +133,12 @@ class Settings(SettingsFields):
         return the_accounts.plugin_options(self, account)
 
     def check(self) -> None:
-        """Raises `SettingsError` if anything needed for trading is missing or contradictory."""
+        """Raises `SettingsError` if anything needed for trading is missing or contradictory, or if a variable has nearly the name
+        of a setting: it may be a limit that somebody relies on.
+        """
+        if self._near_variables:
+            remedy = "It is not read; rename it, or unset it if it is another program's"
+            raise all_of([f"{each} {remedy}" for each in self._near_variables])
         the_accounts.check(self)
 
     @property
@@ -162,26 +172,6 @@ def _named(config: Path | None) -> Path | None:
     if named is not None and (problem := no_path(str(named))) is not None:
         raise SettingsError(f"settings file: {problem}")
     return named
-
-
-def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:
-    first = error.errors(include_url=False)[0]
-    path = tuple(str(part) for part in first["loc"] if part != "[key]")
-    dotted = ".".join(path)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return SettingsError(f"{dotted}: no such setting; {nearest_setting(path[-1], model)}")
-    is_shown = model.model_fields[path[0]].repr and not is_secret_name(dotted) and _holds_no_secret(first)
-    shown = f"{dotted} = {visible(str(first['input']))[:60]}" if is_shown else dotted
-    variable = f" or in {environment_name(path)}" if path in setting_paths(model) else ""
-    problem = first["msg"].removeprefix("Value error, ")
-    return SettingsError(f"{shown}: {problem[:1].lower()}{problem[1:]}; correct it in the settings file{variable}")
-
-
-def _holds_no_secret(error: ErrorDetails) -> bool:
-    """False for a table, which may contain anything, for a value in place of a table, and for anything like an address."""
-    value = error["input"]
-    is_single = not isinstance(value, dict | list | tuple) and error["type"] not in ("model_type", "dict_type", "tuple_type")
-    return is_single and not re.search("[@=]|://", str(value))
 
 
 def _secrets_in(value: Any) -> list[SecretStr]:

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
+from liveorder.domain.risk_limits import RiskLimits
+
 SettingPath: TypeAlias = tuple[str, ...]
 
 ENVIRONMENT_PREFIX = "liveorder_"
@@ -37,6 +39,13 @@ TRADER_NAMES: dict[str, SettingPath] = {
 }
 """Valid at the top of the file and, in capitals, in the environment. Letter case does not matter."""
 
+ENVIRONMENT_NAMES: dict[str, SettingPath] = {
+    name: ("risk", name) for name in RiskLimits.model_fields if name.startswith("max_")
+} | TRADER_NAMES
+"""Valid in the environment without our prefix: beside the traders' names every limit `max_…`, so that none is set in vain."""
+_NEARLY = 0.9
+_OUR_PREFIX = ENVIRONMENT_PREFIX.rstrip("_")
+
 
 def environment_name(path: SettingPath) -> str:
     """The name of the environment variable: `MAX_DAILY_TRADES` if traders have a name for it, else
@@ -55,13 +64,22 @@ def setting_paths(model: type[BaseModel], within: SettingPath = ()) -> Iterator[
             yield (*within, name)
 
 
-def nearest_setting(name: str, model: type[BaseModel]) -> str:
-    """The setting that was probably meant, by its path, as the remedy of an error message."""
+def nearest_setting(name: str, model: type[BaseModel]) -> str | None:
+    """The setting that was probably meant, by its path or the traders' name for it."""
     by_name = {path[-1]: ".".join(path) for path in setting_paths(model)}
     by_name |= {trader_name: trader_name for trader_name in TRADER_NAMES}
     by_name |= {path[0]: path[0] for path in setting_paths(model)}
     close = difflib.get_close_matches(name.lower(), by_name, n=1)
-    return f"did you mean {by_name[close[0]]}?" if close else "see `liveorder init` for all settings"
+    return by_name[close[0]] if close else None
+
+
+def variable_meant(name: str) -> str | None:
+    """The variable that was probably meant by one that is not ours; None if it is another program's, as far as can be seen."""
+    small = name.lower()
+    if small.replace("_", "").startswith(_OUR_PREFIX):
+        return f"{ENVIRONMENT_PREFIX.upper()}…"
+    close = difflib.get_close_matches(small, ENVIRONMENT_NAMES, n=1, cutoff=_NEARLY)
+    return close[0].upper() if close else None
 
 
 def put(values: dict[str, Any], path: SettingPath, value: Any) -> None:
@@ -73,6 +91,6 @@ def put(values: dict[str, Any], path: SettingPath, value: Any) -> None:
             raise KeyError(table)
     if value == {}:
         value = values.get(name, value)
-    if values.get(name, value) != value:
+    if name in values and values[name] != value:
         raise KeyError(name)
     values[name] = value

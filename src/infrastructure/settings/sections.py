@@ -60,6 +60,13 @@ def _address(schemes: str, path: str = r"(?:/[^\s?#@]*)?") -> Any:
     return AfterValidator(check)
 
 
+def _check_host_and_port(text: str) -> str:
+    if re.fullmatch(r"[^\s:]+:\d+", text) is None:
+        raise ValueError("not HOST:PORT: write it like 127.0.0.1:7070")
+    return text
+
+
+HostAndPort = Annotated[str, AfterValidator(_check_host_and_port)]
 HttpAddress = Annotated[str, _address("https?")]
 HttpRoot = Annotated[str, _address("https?", path="")]
 StreamAddress = Annotated[str, _address("wss?")]
@@ -147,7 +154,7 @@ class Simulation(Section):
     """
     starts_at: Moment | None = None
     """Start time of the simulation's clock, ISO-8601 with time zone; none: real time."""
-    venue: Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")] | None = None
+    venue: HostAndPort | None = None
     """HOST:PORT of a `liveorder venue`, which has its own quotes, seed and data; none: the venue runs in this process."""
     venue_settings: FilePath | None = None
     """TOML or JSON with fills, commissions, delays, faults and keys of the venue."""

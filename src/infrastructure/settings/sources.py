@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.settings.names import (
+    ENVIRONMENT_NAMES,
     ENVIRONMENT_PREFIX,
     ENVIRONMENT_SEPARATOR,
     TRADER_NAMES,
     SettingPath,
     put,
+    variable_meant,
 )
 
 CONFIG_VARIABLE = "LIVEORDER_CONFIG"
@@ -29,6 +33,25 @@ NOT_SETTINGS = frozenset({"config", "traceback", "require_services", "fix_matric
 """Names, after the prefix, of our variables that are not settings. The last three, and those that begin with `test_`, are for
 tests.
 """
+
+
+IN_FILE = "it in "
+"""How the place of a setting in a file begins; that of a variable begins with its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one source gives."""
+
+    tables: dict[str, Any]
+    places: Mapping[SettingPath, str]
+    """What is to be corrected for each setting, for people: `MAX_DAILY_TRADES in the environment`, `it in liveorder.toml`."""
+
+    def place_of(self, path: SettingPath) -> str | None:
+        """Of a setting, of the table or list that it is in, or of the first that is in it."""
+        parts = (path[:length] for length in range(len(path), 0, -1))
+        around = next((self.places[part] for part in parts if part in self.places), None)
+        return around or next((place for known, place in self.places.items() if known[: len(path)] == path), None)
 
 
 class SettingsTables(PydanticBaseSettingsSource):
@@ -46,37 +69,72 @@ class SettingsTables(PydanticBaseSettingsSource):
         return self._tables
 
 
-def from_variables(variables: Mapping[str, str | None], origin: str) -> dict[str, Any]:
-    """The settings in environment variables. A variable that is neither a trader's name nor begins with LIVEORDER_ is ignored.
+def from_variables(variables: Mapping[str, str | None], origin: str) -> Given:
+    """The settings in environment variables. A variable that has none of our names is ignored: see `near_variables`.
 
-    An empty value counts as unset, `none` as None, and a value that begins with a bracket is JSON.
+    An empty value counts as unset, `none` as None, and a value that begins with a bracket is JSON. `origin`: for messages.
     """
     settings = ((path, name, value) for name, value in variables.items() if value and (path := _path_of(name.lower())) is not None)
-    return _tables(((path, name, _decoded(value, f"{origin}: {name}")) for path, name, value in settings), origin)
+    decoded = ((path, f"{name} in {origin}", _decoded(value, f"{name} in {origin}")) for path, name, value in settings)
+    return _given(decoded, origin)
 
 
-def from_dotenv(path: Path) -> dict[str, Any]:
-    """The settings in a `.env` file. Empty if there is none."""
-    return from_variables(dotenv_values(path, interpolate=False), str(path)) if path.is_file() else {}
+def near_variables(variables: Mapping[str, str | None], origin: str) -> list[str]:
+    """Variables whose names are nearly ours, each with the name that was probably meant."""
+    others = (name for name, value in variables.items() if value and not _is_ours(name.lower()))
+    return [f"{name} in {origin}: did you mean {meant}?" for name in others if (meant := variable_meant(name)) is not None]
 
 
-def from_toml(path: Path, *, is_required: bool) -> dict[str, Any]:
+def dotenv_variables(path: Path) -> dict[str, str | None]:
+    """The variables in a `.env` file. Empty if there is none. Raises `SettingsError`, which shows nothing of it, for a line that is
+    none.
+    """
+    if not path.is_file():
+        return {}
+    variables: dict[str, str | None] = {}
+    for each in parse_stream(StringIO(_text_of(path, "correct it"))):
+        if each.error or (each.key is not None and each.value is None and _path_of(each.key.lower()) is not None):
+            blank = each.original.string[: -len(each.original.string.lstrip()) or None]
+            line = each.original.line + blank.count("\n")
+            raise SettingsError(f"{path}: line {line} is not NAME=value, and is not shown here; write NAME=value")
+        if each.key is not None:
+            variables[each.key] = each.value
+    return variables
+
+
+def from_toml(path: Path, *, is_required: bool) -> Given:
     """The settings in a TOML file, with exact numbers. Raises `SettingsError` if a required file is missing, or if it is not
     TOML.
     """
     if not is_required and not path.exists():
-        return {}
+        return Given({}, {})
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}; `liveorder init` writes a new settings file") from None
+        document = tomllib.loads(_text_of(path, f"`liveorder init {path}` writes one"), parse_float=Decimal)
+    except ValueError as error:
+        raise SettingsError(f"{path}: not TOML ({error}); correct it there: `liveorder init FILE` writes an example") from None
     lowered = ((name.lower(), _decoded_nones(value)) for name, value in document.items())
-    return _tables(((TRADER_NAMES.get(name, (name,)), name, value) for name, value in lowered), str(path))
+    return _given(((TRADER_NAMES.get(name, (name,)), f"{IN_FILE}{path}", value) for name, value in lowered), str(path))
+
+
+def _text_of(path: Path, remedy_for_none: str) -> str:
+    """A byte order mark is passed over. Raises `SettingsError`."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such file; name another, or {remedy_for_none}") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); name a file that this user may read") from None
+    except UnicodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None  # type: ignore[attr-defined]  # it decodes
+
+
+def _is_ours(variable: str) -> bool:
+    return variable in ENVIRONMENT_NAMES or variable.startswith(ENVIRONMENT_PREFIX)
 
 
 def _path_of(variable: str) -> SettingPath | None:
-    if variable in TRADER_NAMES:
-        return TRADER_NAMES[variable]
+    if variable in ENVIRONMENT_NAMES:
+        return ENVIRONMENT_NAMES[variable]
     if not variable.startswith(ENVIRONMENT_PREFIX):
         return None
     name = variable.removeprefix(ENVIRONMENT_PREFIX)
@@ -106,17 +164,22 @@ def _decoded_nones(value: Any) -> Any:
     return value
 
 
-def _tables(settings: Iterable[tuple[SettingPath, str, Any]], origin: str) -> dict[str, Any]:
+def _given(settings: Iterable[tuple[SettingPath, str, Any]], origin: str) -> Given:
     tables: dict[str, Any] = {}
-    for path, name, value in settings:
+    places: dict[SettingPath, str] = {}
+    for path, place, value in settings:
         for leaf, setting in _leaves(path, value):
             try:
                 put(tables, leaf, setting)
             except KeyError:
-                raise SettingsError(
-                    f"{origin}: {'.'.join(leaf)} is set twice, also in {name}, to different values; keep one"
-                ) from None
-    return tables
+                where = f"{origin}: {'.'.join(leaf)} is set twice"
+                raise SettingsError(f"{where}, to different values{_other_place(place, origin)}; keep one") from None
+            places.setdefault(leaf, place)
+    return Given(tables, places)
+
+
+def _other_place(place: str, origin: str) -> str:
+    return "" if place.startswith(IN_FILE) else f", also by {place.removesuffix(f' in {origin}')}"
 
 
 def _leaves(path: SettingPath, value: Any) -> Iterable[tuple[SettingPath, Any]]:

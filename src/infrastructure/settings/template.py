@@ -15,6 +15,7 @@ from liveorder.infrastructure.settings.simulation_profile import limit_in_a_simu
 _HEAD = """\
 # liveorder settings. A commented line shows the default; remove the # to change it.
 # A variable of the environment, or of .env in the working directory, overrides this file; its name follows each setting.
+# The limits max_... of [risk] are also taken by their own names in capitals, such as MAX_DAILY_LOSS.
 # "none" means: not set, or no limit. Keep secrets in .env or the environment, not here.
 """
 

@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from liveorder.domain.errors import SettingsError
-from liveorder.infrastructure.settings.sources import DOTENV
+from liveorder.infrastructure.settings.sources import DOTENV, dotenv_variables
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 
@@ -54,4 +53,4 @@ def _value_of(name: str, field: str) -> str:
 
 
 def _variable(name: str) -> str | None:
-    return os.environ.get(name) or (dotenv_values(DOTENV, interpolate=False).get(name) if DOTENV.is_file() else None)
+    return os.environ.get(name) or dotenv_variables(DOTENV).get(name)
