@@ -8,7 +8,7 @@ from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
 from liveorder.bootstrap.event_recorder import open_recorder, recorder_of
 from liveorder.bootstrap.files import FileCheck, check_files
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
-from liveorder.bootstrap.parts import load_settings, without_secrets, write_settings_template
+from liveorder.bootstrap.parts import load_settings, place_of_new_store, without_secrets, write_settings_template
 from liveorder.bootstrap.projections import installed as installed_read_model
 from liveorder.bootstrap.reader import StoreReader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import open_service
@@ -62,6 +62,7 @@ __all__ = [
     "open_reader",
     "open_recorder",
     "open_service",
+    "place_of_new_store",
     "project_order",
     "rebuild_views",
     "recorder_of",

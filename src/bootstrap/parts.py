@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
-from liveorder.domain.errors import InvalidInput, SettingsError
+from liveorder.domain.errors import InvalidInput, SettingsError, StoreRefused, StoreUnavailable
 from liveorder.domain.position_owner import PositionOwner
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.calendars import ExchangeCalendars, span_of
@@ -86,7 +86,7 @@ async def open_store(settings: Settings) -> DatabaseOrderStore:
     accounts = settings.account_ids
     if not await store_exists(settings.store):
         if settings.store.startswith("sqlite"):
-            make_folder(sqlite_path(settings.store).parent)
+            _make_folder_of(sqlite_path(settings.store))
         await create_store(
             settings.store,
             clock=SystemClock(),
@@ -97,6 +97,40 @@ async def open_store(settings: Settings) -> DatabaseOrderStore:
             positions=settings.positions or PositionOwner.STRATEGY,
         )
     return store_at(settings.store, clock=SystemClock(), expectation=expectation_of(settings))
+
+
+def _make_folder_of(store: Path) -> None:
+    try:
+        make_folder(store.parent)
+    except OSError as error:
+        raise _no_place(store, str(error.strerror)) from None
+
+
+def _no_place(store: Path, why: str) -> StoreUnavailable:
+    return StoreUnavailable(f"store: nothing can be made at {store} ({why}); name a place that this user may write to")
+
+
+async def place_of_new_store(settings: Settings) -> str | None:
+    """Where the first run makes the store, to show; None if there is one.
+
+    Raises `StoreUnavailable` if it cannot be made there, and `StoreRefused` if what belongs to a store is there without it.
+    """
+    if await store_exists(settings.store):
+        return None
+    url = database_url(settings.store)
+    if isinstance(url, SqliteUrl):
+        _check_place(settings, url.path)
+    return str(url)
+
+
+def _check_place(settings: Settings, store: Path) -> None:
+    views = database_url(settings.read_model_url)
+    beside = [*([views.path] if isinstance(views, SqliteUrl) else []), journal_path(settings)]
+    if left := [path for path in beside if path.exists()]:
+        raise StoreRefused(f"there is no store at {store}, and {left[0]} is of one: it was moved or deleted; put it back")
+    folder = next(parent for parent in store.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise _no_place(store, f"{folder} is {'not writable' if folder.is_dir() else 'no folder'}")
 
 
 def expectation_of(settings: Settings) -> Expectation:

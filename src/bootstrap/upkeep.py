@@ -52,6 +52,8 @@ def _place_of_copy(settings: Settings, target: str) -> DatabaseUrl:
         copy = None
     if copy is None or (isinstance(copy, SqliteUrl) and without_secrets(str(copy.path)) != str(copy.path)):
         raise InvalidInput("target", NOT_SHOWN, HOW_TO_WRITE)
+    if isinstance(copy, SqliteUrl) and not copy.path.absolute().parent.is_dir():
+        raise InvalidInput("target", f"there is no folder {copy.path.parent}", "make it first, or name another file")
     if type(copy) is not type(database_url(settings.store)):
         there, here = ("a file", "PostgreSQL") if isinstance(copy, SqliteUrl) else ("PostgreSQL", "a file")
         raise InvalidInput("target", f"this is {there}, and the store is in {here}", "name a target of the same kind")

@@ -11,10 +11,15 @@ from uuid import UUID
 from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.notice_event import NoticeEvent
+from liveorder.domain.record import Later
 from liveorder.domain.visible_text import visible
 
 MAX_LINE_LENGTH = 4096
 """Characters of the message that are kept."""
+
+
+_OF_BYTES = ("file:", "follow:", "stdin")
+"""Sources whose offsets are bytes."""
 
 
 class SignalDeadLettered(Event):
@@ -35,9 +40,16 @@ class SignalDeadLettered(Event):
     known_order_id: str | None = None
     """The order that the same signal id became, with different content."""
     known_fingerprint: str | None = None
+    place: Later[str | None] = None
+    """Where it was for people, if that is not the offset: `line 12`."""
+
+    @property
+    def where(self) -> str:
+        """Its line in a file, as far as that was stored; in a stream its id."""
+        return self.place or (f"byte {self.offset}" if self.source.startswith(_OF_BYTES) else self.offset)
 
     def sentence(self) -> str:
-        return f"Signal {self.signal_id or 'without an id'} from {self.source} at {self.offset} is unusable: {self.reason}"
+        return f"Signal {self.signal_id or 'without an id'} from {self.source} at {self.where} is unusable: {self.reason}"
 
 
 class SignalRetried(Event):

@@ -105,7 +105,7 @@ class Instrument(Record):
         rounded = EXACT.multiply(lots, self.lot_size)
         if rounded <= 0:
             raise InvalidInput(
-                "quantity", f"{quantity} is less than one lot of {self.lot_size} {self.symbol}", "ask for at least one lot"
+                "quantity", f"{quantity:f} is less than one lot of {self.lot_size:f} {self.symbol}", "ask for at least one lot"
             )
         return rounded
 

@@ -6,10 +6,11 @@ units, exact until they are rounded toward zero to the lot; money is in the inst
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Context, Decimal
+from functools import partial
 from uuid import UUID
 
 from liveorder.domain.broker_account import BrokerAccount
@@ -22,7 +23,7 @@ from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
 from liveorder.domain.standing import Standing
 from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Product, Side, total, trades_at_once
-from liveorder.domain.wording import plain
+from liveorder.domain.wording import few, plain
 
 MAX_EQUITY_AGE_SECONDS = 60.0
 """An order is sized by no older equity."""
@@ -316,7 +317,7 @@ def _to_open(signal: Signal, side: Side, effect: PositionEffect | None, by: Basi
             return sale
     if units is None or (signal.notional is not None and by.takes_notional):
         return amount
-    return _rounded(amount, units, by)
+    return _rounded(amount, units, by, partial(_buys_too_little, signal, budget, by))
 
 
 def _by_risk(signal: Signal, side: Side, effect: PositionEffect | None, by: Basis) -> Amount:
@@ -334,7 +335,23 @@ def _by_risk(signal: Signal, side: Side, effect: PositionEffect | None, by: Basi
         return Amount(side, effect, problem=InvalidInput("stop_loss", wrong, f"give a {side.value} one {where} its price"))
     of_one = EXACT.multiply(way, by.instrument.multiplier)
     figures = {"equity": plain(by.equity), "risked": plain(risked), "risked_by_one": plain(of_one)}
-    return _rounded(Amount(side, effect, figures=figures), _TOWARD_ZERO.divide(risked, of_one), by)
+    too_little = partial(_risks_too_little, risked, of_one, by)
+    return _rounded(Amount(side, effect, figures=figures), _TOWARD_ZERO.divide(risked, of_one), by, too_little)
+
+
+def _buys_too_little(signal: Signal, budget: Decimal, by: Basis) -> InvalidInput:
+    """By the name of what it was sized by, which is no quantity."""
+    field = next((name for name in ("notional", "percent") if getattr(signal, name) is not None), "position_size")
+    lot, money = f"one lot of {plain(by.instrument.lot_size)} {by.instrument.symbol}", by.instrument.currency
+    problem = f"{plain(budget)} {money} is less than {lot} costs at {plain(by.price)}"
+    remedy = f"raise the account's position_size for {money}, or" if field == "position_size" else f"raise {field}, or"
+    return InvalidInput(field, problem, f"{remedy} give the signal a quantity")
+
+
+def _risks_too_little(risked: Decimal, of_one: Decimal, by: Basis) -> InvalidInput:
+    lot, money = f"one lot of {plain(by.instrument.lot_size)} {by.instrument.symbol}", by.instrument.currency
+    problem = f"{plain(risked)} {money} is less than {lot} would lose, at {plain(of_one)} for one"
+    return InvalidInput("risk_percent", problem, "raise it, or give a quantity in its place")
 
 
 # --- what sells where nothing may be short --------------------------------------------------------------------------------------
@@ -499,7 +516,7 @@ def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> R
         message = f"side: from {expected} to {plain(target)} {symbol} leads a {side}; leave side out"
         return RiskRefusal("target_side", message, str(signal.side), side.value)
     if later := [each for each in (*standing.orders, *standing.later) if _overrides(each, side, by)]:
-        named, units = ", ".join(str(each.order_id) for each in later), plain(total(map(standing.units_of, later)))
+        named, units = few(each.order_id for each in later), plain(total(map(standing.units_of, later)))
         message = f"order {named} in {symbol} came later than this target and leads elsewhere; send it again if it still holds"
         return RiskRefusal("opposite_orders", message, units, "0")
     return None
@@ -552,12 +569,14 @@ def _of_no_product(signal: Signal, side: Side, effect: PositionEffect | None, re
     return replace(_refused(signal, side, effect, refusal), of_product=Standing(by.standing.whose))
 
 
-def _rounded(amount: Amount, units: Decimal, by: Basis) -> Amount:
-    """The amount as so many units, toward zero to the lot; as it is where that is less than one lot."""
+def _rounded(amount: Amount, units: Decimal, by: Basis, too_little: Callable[[], InvalidInput] | None = None) -> Amount:
+    """The amount as so many units, toward zero to the lot; as it is where that is less than one lot, with `too_little` or the
+    instrument's own words.
+    """
     try:
         return replace(amount, quantity=by.instrument.round_quantity(units), notional=None)
     except InvalidInput as problem:
-        return replace(amount, problem=problem)
+        return replace(amount, problem=problem if too_little is None else too_little())
 
 
 def _part(whole: Decimal, percent: Decimal) -> Decimal:

@@ -7,6 +7,7 @@ is held, the account's equity) is given.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,6 +105,21 @@ def contract_named_by(signal: Signal) -> str:
     """For people: everything by which its instrument is looked for."""
     said = [f"{name} {value}" for name in _OF_CONTRACT if (value := getattr(signal, name)) is not None]
     return signal.symbol + (f" ({', '.join(said)})" if said else "")
+
+
+_PAIR = re.compile(r"(?P<coin>[A-Z0-9]{2,6})[-_]?(?P<money>USDT|USDC|USD|EUR|GBP|INR|JPY|BTC|ETH)")
+_WITH_EXCHANGE = re.compile(r"(?P<exchange>[A-Za-z]{2,10}):(?P<symbol>[^:]+)")
+
+
+def spelling_of(signal: Signal) -> str:
+    """How an unknown symbol is perhaps to be written, for people."""
+    if named := _WITH_EXCHANGE.fullmatch(signal.symbol):
+        return f"write symbol {named['symbol']} and exchange {named['exchange']}, each in its field"
+    if signal.symbol != signal.symbol.upper():
+        return f"symbols are mostly in capitals: {signal.symbol.upper()}"
+    if pair := _PAIR.fullmatch(signal.symbol):
+        return f"a pair of currencies or coins is written {pair['coin']}/{pair['money']}"
+    return "check the spelling and these fields, or name its exchange"
 
 
 def check_contract_ids(signal: Signal, can: BrokerCapabilities, broker: str) -> None:

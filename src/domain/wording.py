@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,16 @@ def plain(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+NAMED_AT_MOST = 3
+
+
+def few(names: Iterable[object]) -> str:
+    """The first of them, and how many more there are: a message is stored with each order that it is about."""
+    every = [str(name) for name in names]
+    more = f" and {len(every) - NAMED_AT_MOST} more" if len(every) > NAMED_AT_MOST else ""
+    return ", ".join(every[:NAMED_AT_MOST]) + more
 
 
 def words(code: str) -> str:

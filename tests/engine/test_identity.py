@@ -203,7 +203,7 @@ async def test_what_is_no_dead_letter_or_was_kept_for_showing_only_cannot_be_ret
     async with a_scene(tmp_path) as scene:
         letter = await dead(scene, content)
         async with scene.living() as engine:
-            with pytest.raises(UnusableSignal, match="only a display copy was kept"):
+            with pytest.raises(UnusableSignal, match="as it was kept it cannot be used"):
                 await engine.dead_letters.retry(letter, "person:ann")
             with pytest.raises(InvalidInput, match="is not a dead letter"):
                 await engine.dead_letters.retry(UUID(int=1), "person:ann")

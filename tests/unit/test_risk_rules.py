@@ -559,6 +559,22 @@ def test_a_symbol_with_an_order_in_doubt_takes_no_new_risk() -> None:
     assert str(UUID(int=7)) in said.message
 
 
+def test_many_orders_in_doubt_are_said_in_few_words() -> None:
+    """What is said is stored with each order that is refused."""
+    said = assess(proposal(), view(doubts=tuple(UUID(int=number) for number in range(170))), NO_LIMITS).refusal
+    assert said is not None
+    assert said.measured == "170"
+    assert f"{UUID(int=2)} and 167 more in SPY are in doubt; see `liveorder doubts`" in said.message
+    assert len(said.message) < 200
+
+
+def test_many_allowed_symbols_are_said_in_few_words() -> None:
+    allowed = frozenset(f"S{number:04}" for number in range(2000))
+    said = refusal(proposal(), view(), limits(allowed_symbols=allowed))
+    assert said is not None
+    assert said[2] == "S0000, S0001, S0002 and 1997 more"
+
+
 def test_a_symbol_whose_position_is_not_the_brokers_takes_no_new_risk() -> None:
     assert refusal(proposal(), view(difference=None)) == ("unreconciled_symbol", "differs", "agrees")
 

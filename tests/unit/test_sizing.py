@@ -27,6 +27,7 @@ from liveorder.domain.sizing import (
     contract_named_by,
     is_unprotected,
     size,
+    spelling_of,
 )
 from liveorder.domain.standing import Standing
 from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, TimeInForce, TradingHours, TradingMode
@@ -91,7 +92,7 @@ def test_how_much(fields: dict[str, Any], more: dict[str, Any], expected: tuple[
     ("fields", "problem", "quantity"),
     [
         ({"quantity": D("0.5")}, "quantity", D("0.5")),
-        ({"notional": D(200)}, "quantity", None),
+        ({"notional": D(200)}, "notional", None),
         ({"quantity": D(1), "order_type": "LIMIT", "limit_price": D("0.001")}, "limit_price", D(1)),
     ],
 )
@@ -103,6 +104,52 @@ def test_what_is_less_than_a_lot_or_a_tick_is_kept_as_it_was_asked_with_the_reas
     assert found.problem.field == problem
     assert found.intent.terms.quantity == quantity
     assert found.intent.terms.limit_price == fields.get("limit_price")
+
+
+@pytest.mark.parametrize(
+    ("fields", "instrument", "words"),
+    [
+        (
+            {},
+            SPY,
+            "position_size: 1000 USD is less than one lot of 1 SPY costs at 1500; raise the account's position_size for USD, or",
+        ),
+        (
+            {"notional": D(200)},
+            SPY,
+            "notional: 200 USD is less than one lot of 1 SPY costs at 1500; raise notional, or give the signal a quantity",
+        ),
+        (
+            {"quantity": D("1E-7")},
+            COIN,
+            "quantity: 0.0000001 is less than one lot of 0.0001 BTC/USD; ask for at least one lot",
+        ),
+        (
+            {"notional": D("1E-7")},
+            COIN,
+            "notional: 0.0000001 USD is less than one lot of 0.0001 BTC/USD costs at 1500; raise notional, or give the signal",
+        ),
+    ],
+)
+def test_an_order_that_is_too_small_is_said_by_what_it_was_sized_by(
+    fields: dict[str, Any], instrument: Instrument, words: str
+) -> None:
+    terms = replace(TERMS, can=replace(CAN, notional=False))
+    assert str(sized(fields, instrument=instrument, price="1500", terms=terms).problem).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "hint"),
+    [
+        ("BTCUSD", "a pair of currencies or coins is written BTC/USD"),
+        ("ETH-USDT", "a pair of currencies or coins is written ETH/USDT"),
+        ("btc/usd", "symbols are mostly in capitals: BTC/USD"),
+        ("NASDAQ:AAPL", "write symbol AAPL and exchange NASDAQ, each in its field"),
+        ("SPYY", "check the spelling and these fields, or name its exchange"),
+    ],
+)
+def test_how_an_unknown_symbol_is_perhaps_written(symbol: str, hint: str) -> None:
+    assert spelling_of(Signal(signal_id="s", symbol=symbol, side="BUY")) == hint
 
 
 @pytest.mark.parametrize(("side", "limit"), [("BUY", "250.01"), ("SELL", "250.02")])

@@ -35,11 +35,12 @@ class DeadLetters:
             fingerprint=fingerprint,
             known_order_id=str(known.known_order_id) if known is not None else None,
             known_fingerprint=known.known_fingerprint if known is not None else None,
+            place=message.place,
         )
         stream = dead_letter_id(message.source, message.offset, message.raw, is_passing=error.is_passing)
         if not await self._recorder.note(stream, 0, event, Cause(correlation_id=error.signal_id or str(stream))):
             return False
-        self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error.reason}", signal_id=error.signal_id)
+        self._log.write("DEAD LETTER", f"{message.source} at {event.where}: {error.reason}", signal_id=error.signal_id)
         return True
 
     async def retry(self, dead_letter: UUID, actor: str) -> LiveOrder:
@@ -55,11 +56,11 @@ class DeadLetters:
 
 
 def _whole(dead: SignalDeadLettered) -> Signal:
-    """The original signal. Raises `UnusableSignal` if only a display copy was kept: shortened, or with escapes."""
+    """The original signal. Raises `UnusableSignal` if what was kept is none: never was one, or was shortened or escaped."""
     try:
         signal = Signal.parse(dead.line)
     except UnusableSignal as error:
-        kept = f"only a display copy was kept ({error.reason}): correct it and send it as a new message"
+        kept = f"as it was kept it cannot be used ({error.reason}): correct it and send it as a new message"
         raise UnusableSignal(kept, dead.signal_id) from None
     if dead.fingerprint not in (None, signal.fingerprint):
         raise UnusableSignal("the kept copy differs from the original: send it as a new message", dead.signal_id)

@@ -97,7 +97,7 @@ class Intake:
             signal = message.content if isinstance(message.content, Signal) else Signal.parse(message.content)
             await self._execute.execute(signal, published_at=message.published_at, dead_letter=dead_letter)
         except DeadLetterStands as error:
-            self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error}")
+            self._log.write("DEAD LETTER", f"{message.source} at {message.place or message.offset}: {error}")
         except UnusableSignal as error:
             await self._dead_letters.keep(message, error, signal.fingerprint if signal is not None else None)
         except InvalidInput as error:

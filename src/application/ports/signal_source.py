@@ -24,6 +24,8 @@ class SourceMessage:
     """When the source received it from the strategy, in UTC, if known. Gives the age of a signal without a timestamp."""
     receipt: object = None
     """What the source needs to acknowledge it. Nobody else reads it."""
+    place: str | None = None
+    """Where it is for people, if that is not the offset: `line 12`."""
 
     @property
     def raw(self) -> bytes:

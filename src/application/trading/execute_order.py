@@ -79,6 +79,7 @@ from liveorder.domain.sizing import (
     contract_named_by,
     is_unprotected,
     size,
+    spelling_of,
 )
 from liveorder.domain.standing import Standing
 from liveorder.domain.trading_halt import stopped_by, waits_stopped_by
@@ -466,7 +467,7 @@ class ExecuteOrder:
         if instrument is None:
             raise UnusableSignal(
                 f"symbol: {contract_named_by(signal)} is no instrument that {name} knows; "
-                f"check the spelling and these fields, or name its exchange{gateway.listed_instead_of(signal.symbol)}",
+                f"{spelling_of(signal)}{gateway.listed_instead_of(signal.symbol)}",
                 signal.signal_id,
             )
         check_multiplier(signal, instrument, can, name)

@@ -6,6 +6,7 @@ from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import ZERO, PositionEffect, Side
+from liveorder.domain.wording import few
 
 
 def currency(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
@@ -23,7 +24,7 @@ def allowed_symbols(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     symbol = case.proposal.instrument.symbol
     if limits.allowed_symbols is None or symbol in limits.allowed_symbols:
         return None
-    allowed = ", ".join(sorted(limits.allowed_symbols)) or "none"
+    allowed = few(sorted(limits.allowed_symbols)) or "none"
     return RiskRefusal("allowed_symbols", f"{symbol} is not among allowed_symbols", symbol, allowed)
 
 
@@ -63,8 +64,8 @@ def in_doubt_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     doubts = [order_id for order_id in case.view.doubts if order_id not in reckoned]
     if not doubts:
         return None
-    orders = ", ".join(map(str, doubts))
-    message = f"order {orders} in {case.proposal.instrument.symbol} is in doubt; see `liveorder doubts`"
+    are = "is" if len(doubts) == 1 else "are"
+    message = f"order {few(doubts)} in {case.proposal.instrument.symbol} {are} in doubt; see `liveorder doubts`"
     return RiskRefusal("in_doubt_symbol", message, str(len(doubts)), "0")
 
 

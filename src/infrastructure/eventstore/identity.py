@@ -103,7 +103,8 @@ def refuse_another(expectation: Expectation, identity: StoreIdentity) -> None:
     """Raises `StoreRefused` for settings that would change a signal's identity: known signals would trade again."""
     if identity.mode != expectation.mode:
         raise StoreRefused(
-            f"this store is of mode {identity.mode}, but the settings say {expectation.mode}; give each mode its own"
+            f"this store is of mode {identity.mode}, but the settings say {expectation.mode}; give each mode its own: set store to "
+            f"another place, such as sqlite:///var/{expectation.mode.lower()}.db, or trading_mode to {identity.mode}"
         )
     if identity.keys.namespace != expectation.namespace:
         raise StoreRefused(

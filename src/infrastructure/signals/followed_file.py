@@ -148,7 +148,7 @@ class FollowedFile:
     def _as_messages(self, file: GrowingFile, lines: Iterable[tuple[SourceLine, FilePlace]]) -> Iterator[SourceMessage]:
         for line, place in lines:
             if not file.is_inside_document(line):
-                yield SourceMessage(self.name, str(line.start), line.content, file.written_at, place)
+                yield SourceMessage(self.name, str(line.start), line.content, file.written_at, place, line.place)
 
 
 def _in_words(wanted: FilePlace, file: GrowingFile | None, where: str, was: str, known: str) -> str:

@@ -44,14 +44,15 @@ class FilePlace:
 
 
 class _Prefix:
-    """The part of a file that was read: its length, its digest, and its first and last bytes for a quick check."""
+    """The part of a file that was read: its length, its lines, its digest, and its first and last bytes for a quick check."""
 
     def __init__(self) -> None:
-        self.length, self.first, self.last = 0, bytearray(), bytearray()
+        self.length, self.lines, self.first, self.last = 0, 0, bytearray(), bytearray()
         self._digest = hashlib.sha256()
 
     def take(self, content: bytes) -> None:
         self.length += len(content)
+        self.lines += content.count(b"\n")
         self._digest.update(content)
         self.first += content[: CHUNK_BYTES - len(self.first)]
         self.last += content
@@ -117,7 +118,7 @@ class GrowingFile:
         self._known = self._found = self._read_to(self._last_newline() if place is None else place.offset)
         if place is not None and not self._known.fits(place):
             self._known = self._read_to(0)
-        self._lines = LineSplitter(self._known.length)
+        self._lines = LineSplitter(self._known.length, self._known.lines)
         self._first = next(LineSplitter().feed(bytes(self._known.first)), None)
 
     def __enter__(self) -> Self:

@@ -32,7 +32,7 @@ class JsonlFile:
 
     async def messages(self) -> AsyncIterator[SourceMessage]:
         for line in self._lines():
-            yield SourceMessage(self.name, str(line.start), line.content)
+            yield SourceMessage(self.name, str(line.start), line.content, place=line.place)
 
     async def acknowledge(self, message: SourceMessage) -> None:
         """Keeps no bookmark."""

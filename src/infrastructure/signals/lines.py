@@ -20,6 +20,12 @@ class SourceLine:
     start: int
     end: int
     content: bytes
+    number: int
+    """From 1, blank lines counted, as an editor has it."""
+
+    @property
+    def place(self) -> str:
+        return f"line {self.number}"
 
 
 @dataclass(slots=True)
@@ -30,6 +36,8 @@ class LineSplitter:
 
     start: int = 0
     """Byte offset of the line now being read."""
+    lines: int = 0
+    """The number of lines before it."""
     _size: int = field(default=0, init=False)
     _kept: bytearray = field(default_factory=bytearray, init=False)
 
@@ -50,7 +58,8 @@ class LineSplitter:
         self._kept += part[: MAX_SIGNAL_BYTES + 1 - len(self._kept)]
 
     def _finish(self, newline: int) -> Iterator[SourceLine]:
-        line = SourceLine(self.start, self.start + self._size + newline, bytes(self._kept).rstrip(b"\r"))
+        self.lines += 1
+        line = SourceLine(self.start, self.start + self._size + newline, bytes(self._kept).rstrip(b"\r"), self.lines)
         self.start, self._size = line.end, 0
         self._kept.clear()
         if line.content.strip():

@@ -35,7 +35,7 @@ class StandardInput:
             if is_first and opens_document(line.content):
                 raise refusal("standard input")
             is_first = False
-            yield SourceMessage(self.name, str(line.start), line.content)
+            yield SourceMessage(self.name, str(line.start), line.content, place=line.place)
 
     async def _lines(self) -> AsyncIterator[SourceLine]:
         splitter = LineSplitter()

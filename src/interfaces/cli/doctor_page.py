@@ -25,6 +25,7 @@ from liveorder.bootstrap import (
     check_doors,
     check_files,
     open_reader,
+    place_of_new_store,
 )
 from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.errors import LiveOrderError
@@ -84,7 +85,17 @@ async def diagnose(settings: Settings, config: Path | None) -> Diagnosis:
         *_doors(settings),
         *await _brokers(settings, found.lease),
     ]
-    return Diagnosis(settings=settings.masked(), checks=tuple(checks))
+    return Diagnosis(settings=settings.masked(), checks=tuple(_once(checks)))
+
+
+def _once(checks: Sequence[Check]) -> Iterator[Check]:
+    """Without those that fail for a reason that another one has given."""
+    reasons: set[str] = set()
+    for check in checks:
+        if check.is_healthy or check.detail not in reasons:
+            yield check
+        if not check.is_healthy:
+            reasons.add(check.detail)
 
 
 async def _checked(name: str, check: Callable[[], Awaitable[str]]) -> Check:
@@ -101,6 +112,8 @@ async def _settings(settings: Settings) -> str:
 
 
 async def _store(settings: Settings, found: _Found) -> str:
+    if (place := await place_of_new_store(settings)) is not None:
+        return f"none yet at {place}: the first `liveorder run` makes it"
     async with open_reader(settings) as reader:
         found.lease = await reader.lease_state()
         report = await reader.store.check()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 
@@ -84,6 +86,30 @@ _CODES: tuple[tuple[type[LiveOrderError], ExitCode], ...] = (
 def code_of(error: type[LiveOrderError]) -> ExitCode:
     """The exit code for this kind of error."""
     return next((code for kind, code in _CODES if issubclass(error, kind)), ExitCode.REFUSED)
+
+
+_WRONGLY_NAMED = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EEXIST,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ELOOP,
+        errno.EROFS,
+        errno.ENAMETOOLONG,
+        errno.EINVAL,
+        errno.EADDRINUSE,
+        errno.EADDRNOTAVAIL,
+    }
+)
+
+
+def code_of_system(error: OSError) -> ExitCode:
+    """For a path or an address that cannot be used, and for a disk or a machine that cannot now."""
+    is_of_name = error.errno in _WRONGLY_NAMED or isinstance(error, socket.gaierror)
+    return ExitCode.INVALID_INPUT if is_of_name else ExitCode.STORE_UNAVAILABLE
 
 
 def code_named(name: str) -> ExitCode:

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from liveorder.bootstrap import without_secrets
 from liveorder.domain.errors import LiveOrderError
-from liveorder.interfaces.cli.exit_codes import ExitCode, code_of
+from liveorder.interfaces.cli.exit_codes import ExitCode, code_of, code_of_system
 from liveorder.interfaces.cli.lists import command_of_package
 from liveorder.interfaces.cli.screen import screen, shown
 
@@ -48,7 +48,7 @@ class CommandGroup(TyperGroup):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            raise exit_with(without_secrets(_of_system(error)), ExitCode.UNEXPECTED) from None
+            raise exit_with(without_secrets(_of_system(error)), code_of_system(error)) from None
         except (typer.Exit, typer.Abort, EOFError):
             raise
         except typer.TyperException as error:

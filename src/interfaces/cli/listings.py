@@ -12,6 +12,7 @@ from liveorder.application.reporting.projections.positions import ACCOUNT_COLUMN
 from liveorder.application.reporting.projections.read_model import ReadModel, V
 from liveorder.application.reporting.views import AccountPositionView, FillView, OrderView, PositionView, SignalView
 from liveorder.application.reporting.views.signals import DEAD_LETTER
+from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.interfaces.cli.results import Result
 from liveorder.interfaces.cli.tables import print_pairs, print_table
 
@@ -69,15 +70,26 @@ def print_signals(signals: Sequence[SignalView]) -> None:
 
 
 def print_dead_letters(signals: Sequence[SignalView]) -> None:
-    pairs = [(short(signal.signal_id or f"at byte {signal.offset}"), _why_dead(signal)) for signal in signals]
+    pairs = [(short(signal.signal_id or signal.place or ""), _why_dead(signal)) for signal in signals]
     print_pairs("Dead letters: became no order", pairs)
 
 
 def _why_dead(signal: SignalView) -> str:
-    reason = signal.reason or ""
-    if signal.fingerprint is None:  # it was not a signal at all
-        return reason
-    return f"{reason} (`liveorder signals --retry {signal.dead_letter_id}` sends it once that is corrected)"
+    """Where it stood and why, and the command that sends it as it is, where that can help. What is stored cannot be corrected."""
+    where = f"{signal.place}: " if signal.signal_id is not None else ""
+    if not _is_usable(signal):
+        return f"{where}{signal.reason}"
+    return f"{where}{signal.reason} (`liveorder signals --retry {signal.dead_letter_id}` sends it as it is, once that has changed)"
+
+
+def _is_usable(signal: SignalView) -> bool:
+    """Whether it is a signal, and none that became an order with other content."""
+    if signal.order_id is not None or signal.line is None:
+        return False
+    try:
+        return signal.fingerprint in (None, Signal.parse(signal.line).fingerprint)
+    except UnusableSignal:
+        return False
 
 
 def print_results(results: Sequence[Result]) -> None:

@@ -40,7 +40,7 @@ _GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
     "Trade": {
         "run": running.run,
         "submit": trading.with_a_signal(trading.submit),
-        "validate": trading.with_a_signal(trading.validate),
+        "validate": trading.with_a_signal(trading.validate, only_judged=True),
         "close": trading.close,
         "cancel": trading.cancel,
         "replace": trading.replace,

@@ -28,6 +28,13 @@ def a_path(text: str | Path) -> Path:
     return Path(text)
 
 
+def folder_remedy(path: Path) -> str:
+    """What to do where a file cannot be made."""
+    return (
+        "name a file that this user may write" if path.parent.is_dir() else f"make the folder {path.parent}, or name another file"
+    )
+
+
 def a_place_of_signals(text: str) -> str:
     """Parse a path, - or a URL. Raises `typer.BadParameter`, without quoting the text if it may contain a password."""
     if _URL.match(text) is None:

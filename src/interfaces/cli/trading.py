@@ -41,8 +41,8 @@ Act = Callable[[Settings, Signal, bool, float], None]
 """An action on a signal, called with settings, signal, as JSON, time-out in seconds."""
 
 
-def with_a_signal(act: Act) -> Callable[..., None]:
-    """Make a command that takes a signal, as JSON or as options named like its fields."""
+def with_a_signal(act: Act, *, only_judged: bool = False) -> Callable[..., None]:
+    """Make a command that takes a signal, as JSON or as options named like its fields. `only_judged`: it needs no id."""
 
     def command(
         context: typer.Context,
@@ -72,7 +72,7 @@ def with_a_signal(act: Act) -> Callable[..., None]:
         timeout: Patience = PATIENCE_SECONDS,
     ) -> None:
         given = {name: value for name, value in context.params.items() if name in Signal.model_fields and value is not None}
-        act(quiet_settings_for(config, store), a_signal(signal, given), as_json, timeout)
+        act(quiet_settings_for(config, store), a_signal(signal, given, only_judged=only_judged), as_json, timeout)
 
     command.__doc__ = act.__doc__
     return command
@@ -173,13 +173,16 @@ def settle(
     show_order(result, as_json=as_json)
 
 
-def a_signal(text: str | None, options: Mapping[str, object]) -> Signal:
-    """A signal from JSON, or from options with a new id. Raises `InvalidInput` and `UnusableSignal`."""
+def a_signal(text: str | None, options: Mapping[str, object], *, only_judged: bool = False) -> Signal:
+    """A signal from JSON, or from options with a new id; if it is `only_judged`, JSON without an id gets one too.
+
+    Raises `InvalidInput` and `UnusableSignal`.
+    """
     if text is None:
         return Signal(**{"signal_id": f"manual-{uuid4()}", "order_type": _type_by_prices(options), **options})
     if options:
         raise InvalidInput("SIGNAL", "given together with options", "use either the JSON or the options")
-    return Signal.parse(sys.stdin.buffer.read() if text == "-" else text)
+    return Signal.parse(sys.stdin.buffer.read() if text == "-" else text, unnamed=f"judged-{uuid4()}" if only_judged else None)
 
 
 def _type_by_prices(options: Mapping[str, object]) -> OrderType:

@@ -16,7 +16,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.interfaces.cli.doctor_page import diagnose, print_diagnosis
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from liveorder.interfaces.cli.options import AsJson, Config, Store, a_path, settings_for
+from liveorder.interfaces.cli.options import AsJson, Config, Store, a_path, folder_remedy, settings_for
 from liveorder.interfaces.cli.progress import bar, spinner
 from liveorder.interfaces.cli.screen import print_json, say
 
@@ -28,7 +28,9 @@ def init(
     try:
         write_settings_template(path)
     except FileExistsError:
-        raise InvalidInput("path", f"{path} already exists", "move it away or name another file") from None
+        raise InvalidInput("PATH", f"{path} already exists", "move it away or name another file") from None
+    except OSError as error:
+        raise InvalidInput("PATH", f"{path} cannot be written ({error.strerror})", folder_remedy(path)) from None
     say(f"wrote {path}; everything in it is commented out and shows the default")
 
 
@@ -52,7 +54,7 @@ def backup(
     """Copy the store while it is in use."""
     with spinner("Copying the store"):
         copy = asyncio.run(back_up(settings_for(config, store), target))
-    say(f"the store is copied to {copy}; a service that starts from a copy is halted until it is reconciled")
+    say(f"the store is copied to {copy}; a service that starts from a copy is halted until `liveorder resume`; reconcile first")
 
 
 def replay(

@@ -6,14 +6,17 @@ import csv
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
-from liveorder.domain.errors import SettingsError
+from liveorder.domain.errors import InvalidInput, SettingsError
 from liveorder.domain.quotes import Price
+from liveorder.domain.strict_json import exact_number
 from liveorder.infrastructure.brokers.simulated.catalogue import VenueListing
 from liveorder.testing.venue.chance import Chance
+
+_COLUMNS = "its columns are time,symbol,price and, where it matters, exchange"
 
 
 class Quotes(Protocol):
@@ -51,22 +54,26 @@ class QuoteFile:
     def __init__(self, path: Path) -> None:
         self._quotes: dict[str, list[Price]] = {}
         try:
-            with path.open(newline="") as lines:
+            with path.open(newline="", encoding="utf-8-sig") as lines:
                 self._read(csv.DictReader(lines), path)
         except OSError as error:
             raise SettingsError(f"quotes file {path}: {error.strerror}; name a readable CSV file") from error
+        except UnicodeError as error:
+            raise SettingsError(f"quotes file {path}: not UTF-8; save it as UTF-8") from error
+        except csv.Error as error:
+            raise SettingsError(f"quotes file {path}: not CSV ({error}); {_COLUMNS}") from error
+        if not self._quotes:
+            raise SettingsError(f"quotes file {path}: holds no price; {_COLUMNS}, with a line for each price")
 
     def _read(self, rows: csv.DictReader[str], path: Path) -> None:
+        if missing := [name for name in ("time", "symbol", "price") if name not in (rows.fieldnames or ())]:
+            raise SettingsError(f"quotes file {path}: the first line names no column {' and '.join(missing)}; {_COLUMNS}")
         for row in rows:
             try:
-                moment = datetime.fromisoformat(row["time"])
-                moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-                quote = Price(Decimal(row["price"]), moment)
                 key = f"{row['exchange']}:{row['symbol']}" if row.get("exchange") else row["symbol"]
-            except (KeyError, ValueError, TypeError, DecimalException) as error:
-                remedy = "columns are time,symbol,price[,exchange]"
-                raise SettingsError(f"quotes file {path}, line {rows.line_num}: {error!r}; {remedy}") from error
-            self._quotes.setdefault(key, []).append(quote)
+                self._quotes.setdefault(key, []).append(Price(_amount(row["price"]), _time(row["time"])))
+            except InvalidInput as error:
+                raise SettingsError(f"quotes file {path}, line {rows.line_num}: {error}; {_COLUMNS}") from error
         for quotes in self._quotes.values():
             quotes.sort(key=_moment)
 
@@ -86,6 +93,21 @@ class QuoteFile:
 
 def _moment(quote: Price) -> datetime:
     return quote.at
+
+
+def _amount(text: str | None) -> Decimal:
+    try:
+        return exact_number(text or "")
+    except InvalidInput as error:
+        raise InvalidInput("price", error.problem, error.remedy) from None
+
+
+def _time(text: str | None) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text or "")
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput("time", f"{(text or '')[:40]!r} is no time", "write it like 2025-03-10T09:20:00Z") from None
 
 
 class RandomWalk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from liveorder.application.ports.clock import Clock
+from liveorder.domain.errors import InvalidInput
 from liveorder.infrastructure.brokers.simulated.refusal import VenueRefusal
 from liveorder.infrastructure.brokers.simulated.wire import Message
 from liveorder.infrastructure.private_files import open_private
@@ -34,7 +36,7 @@ async def serve(
     """Run a venue until cancelled. Port 0 selects a free one.
 
     Once it can be reached, it writes ``HOST:PORT`` to `ready_file` atomically and announces one line, ``venue listening on
-    HOST:PORT``. Raises as `open_venue` does, and `OSError` if the port is in use.
+    HOST:PORT``. Raises as `open_venue` does, and `InvalidInput` if it cannot listen there, as where the port is in use.
     """
     floor = Floor(open_venue(settings, clock.now(), data), settings, clock)
     try:
@@ -49,12 +51,22 @@ async def serve(
 async def listening(floor: Floor, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
     """Serve the floor over TCP inside the block. Yields the port."""
     reception = _Reception(floor)
-    server = await asyncio.start_server(reception.receive, host, port, limit=LINE_LIMIT)
+    try:
+        server = await asyncio.start_server(reception.receive, host, port, limit=LINE_LIMIT)
+    except (OSError, UnicodeError) as error:
+        raise _not_there(host, port, error) from None
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
         await reception.close()
+
+
+def _not_there(host: str, port: int, error: OSError | UnicodeError) -> InvalidInput:
+    if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES):
+        why = "is in use by another process" if error.errno == errno.EADDRINUSE else "may not be taken by this user"
+        return InvalidInput("port", f"{host}:{port} {why}", "name another one, or 0 for a free one")
+    return InvalidInput("host", f"{host!r} is no address of this machine", "name one such as 127.0.0.1")
 
 
 def _say_ready(address: str, ready_file: Path | None, announce: Callable[[str], object]) -> None:

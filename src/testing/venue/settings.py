@@ -195,11 +195,13 @@ class VenueSettings(_Settings):
 def read_settings(path: Path) -> VenueSettings:
     """Read settings from a JSON or TOML file. Raises `SettingsError`, which names each invalid field."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")
         tables = tomllib.loads(text, parse_float=Decimal) if path.suffix == ".toml" else json.loads(text, parse_float=Decimal)
         return VenueSettings.model_validate(tables)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors())
         raise SettingsError(f"venue settings {path}: {faults}; see VenueSettings for the names and units") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SettingsError(f"venue settings {path}: {error.strerror}; name a readable JSON or TOML file") from error
+    except ValueError as error:
         raise SettingsError(f"venue settings {path}: {error}; name a readable JSON or TOML file") from error

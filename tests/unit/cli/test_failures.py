@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from socket import gaierror
+
 import pytest
 import typer
 from pydantic import BaseModel
@@ -41,7 +43,15 @@ def run(error: BaseException | None, *arguments: str) -> Result:
         (InvalidInput("limit_price", "none given", "add one"), 3, "error: limit_price: none given; add one"),
         (LeaseLost("owned by vm:7"), 9, "error: owned by vm:7"),
         (Failed(ExitCode.NOT_FLAT, "positions are left"), 13, "error: positions are left"),
-        (FileNotFoundError(2, "No such file", "quotes.csv"), 1, "error: quotes.csv: No such file; check the path, its permissions"),
+        (FileNotFoundError(2, "No such file", "quotes.csv"), 3, "error: quotes.csv: No such file; check the path, its permissions"),
+        (PermissionError(13, "Permission denied", "logs"), 3, "error: logs: Permission denied; check the path, its permissions"),
+        (OSError(98, "Address already in use"), 3, "error: Address already in use"),
+        (gaierror(-2, "Name or service not known"), 3, "error: Name or service not known"),
+        (
+            OSError(28, "No space left on device", "a.log"),
+            8,
+            "error: a.log: No space left on device; check the path, its permissions",
+        ),
         (ZeroDivisionError("division by zero"), 1, "error: unexpected ZeroDivisionError: division by zero; this is a defect"),
         (LeaseLost(HOSTILE), 9, f"error: {HARMLESS}"),
     ],

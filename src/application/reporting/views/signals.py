@@ -40,6 +40,8 @@ class SignalView(View):
     known_fingerprint: str | None
     source: str | None
     offset: str | None
+    place: str | None
+    """Of a dead letter, for people: `line 12` of a file, the id of a message in a stream."""
     line: str | None
     dead_letter_id: UUID | None = None
     """By which a person retries it."""
@@ -69,6 +71,7 @@ def signal_view(order: LiveOrder) -> SignalView:
         known_fingerprint=None,
         source=None,
         offset=None,
+        place=None,
         line=None,
     )
 
@@ -93,6 +96,7 @@ def dead_letter_view(event: SignalDeadLettered, item: RecordedEvent) -> SignalVi
         known_fingerprint=event.known_fingerprint,
         source=event.source,
         offset=event.offset,
+        place=event.where,
         line=event.line,
         dead_letter_id=item.stream_id,
     )
