@@ -89,7 +89,8 @@ async def send_command(
 
 
 async def _own_for_a_moment(settings: Settings, kind: CommandKind, arguments: dict[str, Any], actor: str) -> dict[str, Any]:
-    async with open_service(settings, find_doors=doors_of_a_command) as service:
+    usable = settings.for_stopping() if kind is CommandKind.KILL else settings
+    async with open_service(usable, find_doors=doors_of_a_command) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
         await _come_to_rest(service.engine)
         with suppress(ViewsUnavailable):  # the command is done; the next reader updates the views

@@ -115,7 +115,7 @@ _CURRENCY = re.compile(r"[A-Z0-9]{2,10}")
 def _in_capitals(code: str) -> str:
     """Letter case counts: `GBp` are pence, and no pounds."""
     if _CURRENCY.fullmatch(code) is None:
-        raise ValueError(f"{_shown(code)} is no currency code; write one in capitals, such as USD, INR or USDT")
+        raise ValueError("not a currency code; write one in capitals, such as USD, INR or USDT")
     return code
 
 

@@ -134,9 +134,9 @@ FILES_OF_SETTINGS: list[tuple[str | bytes, str]] = [
     ("[retry]\nmax_attempts = 0", "retry.max_attempts = 0: input should be greater than or equal to 1"),
     ("trading_mode = 'PAPR'", "trading_mode = PAPR: input should be 'SIMULATION', 'PAPER' or 'LIVE'"),
     ("trading_mode = 'LIVE'", "TRADING_MODE is LIVE and no account is configured; set ALPACA_API_KEY and"),
-    ("default_currency = 'dollar'", "default_currency = dollar: 'dollar' is no currency code; write one in capitals, such as USD"),
-    ("default_currency = 'usd'", "default_currency = usd: 'usd' is no currency code; write one in capitals, such as USD"),
-    ("default_currency = '$'", "default_currency = $: '$' is no currency code; write one in capitals"),
+    ("default_currency = 'dollar'", "default_currency = dollar: not a currency code; write one in capitals, such as USD"),
+    ("default_currency = 'usd'", "default_currency = usd: not a currency code; write one in capitals, such as USD"),
+    ("default_currency = '$'", "default_currency = $: not a currency code; write one in capitals"),
     ("default_currency = 5", "default_currency = 5: not text: put it in quotes"),
     ("default_account = 'b'", "default_account: no account 'b' among [[accounts]]; did you mean 'SIM'?"),
     ("default_product = 'CASH'", "default_product = CASH: input should be 'MIS', 'NRML', 'CNC' or 'MTF'"),
@@ -149,7 +149,7 @@ FILES_OF_SETTINGS: list[tuple[str | bytes, str]] = [
     ("[[accounts]]\nid = 'a'\ncurency = 'USD'", "accounts.0.curency: no such setting; did you mean currency?"),
     ("[[accounts]]\nid = 5", "accounts.0.id = 5: not text: put it in quotes"),
     ("[[accounts]]\nid = ' a'", "accounts.0.id =  a: begins or ends with a space; trim it"),
-    ("[[accounts]]\nid = 'a'\ncurrency = 'usd'", "accounts.0.currency = usd: 'usd' is no currency code; write one in capitals"),
+    ("[[accounts]]\nid = 'a'\ncurrency = 'usd'", "accounts.0.currency = usd: not a currency code; write one in capitals"),
     ("[[accounts]]\nid = 'a'\n[[accounts]]\nid = 'a'", "[[accounts]]: 'a' is used twice; give each account its own id"),
     ("[[accounts]]\nid = 'a'\n[accounts.risk]\nmax_daily_loss = nan", "accounts.0.risk.max_daily_loss = NaN: not a finite number"),
     ("[[accounts]]\nid = 'a'\n[accounts.risk_by_currency.usd]\nposition_size = 5", "accounts.0.risk_by_currency.usd"),
@@ -221,7 +221,7 @@ VARIABLES = [
     ("TRADING_MODE", "real", "trading_mode = REAL: input should be 'SIMULATION', 'PAPER' or 'LIVE'; correct TRADING_MODE in {}"),
     ("ENABLE_AUTO_TRADING", "maybe", "enable_auto_trading = maybe: neither true nor false; correct ENABLE_AUTO_TRADING in {}"),
     ("IBKR_PORT", "seven", "ibkr.port = seven: not a whole number; correct IBKR_PORT in {}"),
-    ("LIVEORDER_DEFAULT_CURRENCY", "usd", "default_currency = usd: 'usd' is no currency code; write one in capitals"),
+    ("LIVEORDER_DEFAULT_CURRENCY", "usd", "default_currency = usd: not a currency code; write one in capitals"),
     ("ORDER_TIMEOUT_SECONDS", "soon", "timeouts.market_order_seconds = soon: not a number; correct ORDER_TIMEOUT_SECONDS in {}"),
 ]
 
@@ -257,6 +257,9 @@ def test_a_typo_among_variables_does_not_stand_in_the_way_of_looking_and_stoppin
     monkeypatch.setenv("MAX_DAILY_LOS", "5")
     assert place.run("status").exit_code == 0
     assert len(place.json("orders")) == len(GOOD)
+    killed = place.run("kill", "--detail", "a typo")
+    assert killed.exit_code == 0, killed.output
+    _said(place, VALIDATE, SETTING, "MAX_DAILY_LOS in the environment: did you mean MAX_DAILY_LOSS?")
 
 
 # --- arguments -----------------------------------------------------------------------------------------------------------------
@@ -456,7 +459,7 @@ SIGNALS = [
     bad("quantity: not a number; write it like 230.05", quantity=[1]),
     bad("notional: given together with quantity; give one of them", notional=5),
     bad("percent: of what?; set position_effect to OPEN", quantity=None, percent=5),
-    bad("currency: 'usd' is no currency code; write one in capitals, such as USD, INR or USDT", currency="usd"),
+    bad("currency: not a currency code; write one in capitals, such as USD, INR or USDT", currency="usd"),
     bad("timestamp: not an ISO-8601 text; write it like", timestamp="now"),
     bad("timestamp: not an ISO-8601 text; write it like", timestamp=1741579200),
     bad("timestamp: has no time zone; add", timestamp="2025-03-10T09:20:00"),

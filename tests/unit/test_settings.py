@@ -210,9 +210,9 @@ def test_settings_made_in_python_read_nothing(monkeypatch: pytest.MonkeyPatch) -
         ("[timeouts]\nmarket_order_seconds = nan", "timeouts.market_order_seconds = NaN: not a finite number"),
         (
             "default_currency = 'dollar'",
-            "default_currency = dollar: 'dollar' is no currency code; write one in capitals, such as USD",
+            "default_currency = dollar: not a currency code; write one in capitals, such as USD",
         ),
-        ("[[accounts]]\nid = 'a'\ncurrency = 'usd'", "accounts.0.currency = usd: 'usd' is no currency code; write one in capitals"),
+        ("[[accounts]]\nid = 'a'\ncurrency = 'usd'", "accounts.0.currency = usd: not a currency code; write one in capitals"),
         (
             "[[accounts]]\ncurrency = 'USD'",
             "accounts.0.id: is missing: each of [[accounts]] needs one, the name by which signals call it",

@@ -254,7 +254,7 @@ def test_a_remedy_for_a_price_too_many_is_one_that_helps(kind: OrderType, field:
         (line(side=None, direction="LONG"), "direction: 'LONG' is not valid; it should be 'BUY' or 'SELL'"),
         (line(order_type="l\u0131m\u0131t"), "order_type: 'l\u0131m\u0131t' is not valid"),
         (line(hours="ex\u0442ended"), "hours: 'ex\u0442ended' is not valid"),
-        (line(currency="usd"), "currency: 'usd' is no currency code; write one in capitals, such as USD, INR or USDT"),
+        (line(currency="usd"), "currency: not a currency code; write one in capitals, such as USD, INR or USDT"),
         (line(side=None, action="BUY", direction="SELL"), "direction: another name for side, as is action, and both are given"),
         (line(quantity=1, contracts=2), "contracts: another name for quantity, and both are given; keep one of them"),
         (line(contracts=2, total_quantity=2), "total_quantity: another name for quantity, as is contracts, and both are given"),

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.visible_text import visible
 from liveorder.infrastructure.secrecy import is_secret_name
-from liveorder.infrastructure.settings.names import TRADER_NAMES, SettingPath, environment_name, nearest_setting
+from liveorder.infrastructure.settings.names import TRADER_NAMES, SettingPath, environment_name, nearest_setting, setting_paths
 from liveorder.infrastructure.settings.sections import AccountSettings, NotifierUrl, PublisherUrl, SourceUrl, SpecialSession
 from liveorder.infrastructure.settings.sources import IN_FILE, Given
 
@@ -74,7 +74,9 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], sources: Sequence[Giv
         return _of_unknown(path, place, model)
     is_shown = model.model_fields[path[0]].repr and not is_secret_name(dotted) and _holds_no_secret(error)
     shown = f"{dotted} = {visible(str(error['input']))[:60]}" if is_shown and error["type"] != "missing" else dotted
-    return f"{shown}: {_problem(error, path)}; correct {place or 'it'}"
+    is_in_file = place is not None and place.startswith(IN_FILE)
+    variable = f" or in {environment_name(path)}" if is_in_file and path in setting_paths(model) else ""
+    return f"{shown}: {_problem(error, path)}; correct {place or 'it'}{variable}"
 
 
 def _of_unknown(path: SettingPath, place: str | None, model: type[BaseModel]) -> str:

@@ -141,6 +141,12 @@ class Settings(SettingsFields):
             raise all_of([f"{each} {remedy}" for each in self._near_variables])
         the_accounts.check(self)
 
+    def for_stopping(self) -> Self:
+        """The same for the kill switch, which a typo among variables must not keep from working."""
+        copy = self.model_copy()
+        copy._near_variables = ()
+        return copy
+
     @property
     def unread(self) -> tuple[str, ...]:
         """Settings that are set but ignored by this process because of other settings. A person must see them at start."""
