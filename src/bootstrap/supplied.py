@@ -19,7 +19,7 @@ from liveorder.application.ports.market_data import MarketData
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.notice_event import NoticeEvent
-from liveorder.domain.signal_fields import nearest
+from liveorder.domain.wording import one_of
 from liveorder.infrastructure.settings import Settings
 
 Outlets: TypeAlias = list[tuple[str, Outlet]]
@@ -124,9 +124,7 @@ def _notices(field: str, given: SuppliedNotifier) -> tuple[str, Outlet]:
 def _known(field: str, given: object, words: Any) -> Any:
     if given in [*words]:
         return words(given)
-    near = nearest(str(given), [str(word) for word in words])
-    remedy = near if "?" in near else f"use one of {', '.join(words)}"
-    raise SettingsError(f"{field}: {given!r:.60} is unknown; {remedy}")
+    raise SettingsError(f"{field}: {given!r:.60} is unknown; {one_of(given, words)}")
 
 
 NOTHING_SUPPLIED = Supplied()

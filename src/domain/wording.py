@@ -1,7 +1,8 @@
-"""Figures, times and codes as words, for the sentences of events."""
+"""Figures, times and codes as words, for the sentences of events and errors."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -37,3 +38,10 @@ def words(code: str) -> str:
 def in_brackets(text: str) -> str:
     """` (text)`; nothing of no text."""
     return f" ({text})" if text else ""
+
+
+def one_of(given: object, words: Iterable[str]) -> str:
+    """A remedy for what is none of these words: the one that it resembles, or all of them."""
+    by_small = {str(word).lower(): str(word) for word in words}
+    close = difflib.get_close_matches(str(given).lower(), by_small, n=1)
+    return f"did you mean {by_small[close[0]]!r}?" if close else f"use one of {', '.join(by_small.values())}"

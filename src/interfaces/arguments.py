@@ -11,8 +11,9 @@ from uuid import UUID
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.given_by_hand import amount_given
-from liveorder.domain.signal import SYNONYMS, Signal
-from liveorder.domain.signal_fields import nearest
+from liveorder.domain.signal import Signal
+from liveorder.domain.signal_names import SYNONYMS
+from liveorder.domain.wording import one_of
 
 Number = Decimal | int | str
 """Exact: a binary float is refused."""
@@ -59,8 +60,7 @@ def word_given(given: object, field: str, words: type[Word]) -> Word | None:
     if given is None or isinstance(given, words):
         return given
     if not isinstance(given, str) or given.upper() not in [*words]:
-        near = nearest(str(given), [word.lower() for word in words])
-        raise InvalidInput(field, f"{given!r:.60} is unknown", near if "?" in near else f"use one of {', '.join(words)}")
+        raise InvalidInput(field, f"{given!r:.60} is unknown", one_of(given, words))
     return words(given.upper())
 
 
