@@ -12,6 +12,7 @@ import platform
 from benchmarks import (
     abreast,
     coldness,
+    commands,
     costs,
     exits,
     latency,
@@ -61,6 +62,9 @@ async def main() -> None:
             await lists.measure(place, settled.listed_orders)
         showing.title("Memory")
         await memory.run_apart(settled.remembered_orders)
+        showing.title("CPU of a command on a small SQLite store, beside a bare interpreter: least, low quantile, ratio")
+        for line in await asyncio.to_thread(commands.report):
+            showing.line(line)
         showing.title("Costs of 256 orders side by side, by the profiler")
         for place in stores:
             showing.line(place.name)

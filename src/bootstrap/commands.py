@@ -1,4 +1,4 @@
-"""Sending commands to the process that owns the store, or owning the store briefly to carry them out."""
+"""Commands for the store's owner, from other processes. Only a command that must own the store itself needs an engine."""
 
 from __future__ import annotations
 
@@ -10,17 +10,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from liveorder.application.emergency.kill import StopReport
-from liveorder.application.engine.engine import Engine
-from liveorder.application.engine.operator_commands import CommandKind, answered, carry_out
+from liveorder.application.engine.command_kind import CommandKind
 from liveorder.application.ports.order_store import StoredCommand
-from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.application.reporting.views import DoubtView, doubt_view
-from liveorder.bootstrap.brokerages import accounts_at_brokers
-from liveorder.bootstrap.doors import doors_of_a_command
-from liveorder.bootstrap.service import open_service
 from liveorder.domain.doubt import doubts_of
-from liveorder.domain.errors import LeaseLost, StoreRefused, StoreUnavailable
+from liveorder.domain.errors import LeaseLost, LiveOrderError, NotAnswered, StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
@@ -30,17 +24,14 @@ from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.store_by_url import store_at, store_exists
 from liveorder.infrastructure.settings import Settings
 
-MOMENT_SECONDS = 2.0
-"""Maximum wait for orders to close, for a command that owns the store briefly."""
-
+UNFOLLOWED = "unfollowed"
+"""In an answer: the ids of orders that are open when no service runs, so that nobody follows them."""
 
 _OLD_STORE = (
     "orders and positions are unchanged: this store was written by an earlier version, and a kill does not migrate it; "
     "`liveorder kill --emergency` cancels at the brokers"
 )
-_HALTED_ONLY = StopReport(
-    is_durable=True, calls_in_flight=(), cancelled=(), not_cancelled=(), not_closed=(), remaining=(_OLD_STORE,)
-)
+_WITHOUT_STORE = "`liveorder kill --emergency` stops at the brokers, without the store"
 
 
 async def send_command(
@@ -53,31 +44,61 @@ async def send_command(
 ) -> dict[str, Any]:
     """Have the store's owner carry out the command. If nobody owns the store, own it briefly and carry it out here.
 
-    Raises `StoreUnavailable` if the owner does not answer in time: the command stays in its table and may still be carried out. A
-    kill halts before it asks anyone. So stopping depends neither on a healthy owner, nor on a reachable broker, nor on the present
-    schema.
+    Raises `NotAnswered` if the owner does not answer in time: the command stays in its table and may still be carried out. A
+    kill halts before it asks anyone, and once that halt is stored it always returns a report: stopping depends neither on a
+    healthy owner, nor on a reachable broker, nor on the present schema.
     """
-    store = store_at(settings.store, clock=SystemClock()) if await store_exists(settings.store) else None
-    if store is not None:
+    if kind is not CommandKind.KILL:
+        return await _sent(settings, kind, arguments, actor, timeout_seconds)
+    is_old = await _halt_stored(settings, arguments)
+    try:
+        answer = await _sent(settings, kind, arguments, actor, timeout_seconds)
+        problem = "" if answer["ok"] else answer["message"]
+    except LiveOrderError as error:
+        if is_old is None and await _halt_stored(settings, arguments) is None:
+            raise  # there is no store yet, and none could be made
+        answer, problem = {}, str(error)
+    if problem:
+        return _halted_only(_OLD_STORE if is_old else f"what the brokers hold is not known: {problem}")
+    return answer
+
+
+async def _halt_stored(settings: Settings, arguments: dict[str, Any]) -> bool | None:
+    """Store the halt. Returns whether the store has an earlier schema; None if there is no store yet. Raises `StoreError`."""
+    if not await store_exists(settings.store):
+        return None
+    store = store_at(settings.store, clock=SystemClock())
+    try:
+        is_old = (await store.open()).schema_version < SCHEMA_VERSION
+        await store.insert_halt(EVERYTHING, _reason(arguments, is_plain=is_old), datetime.now(UTC))
+        return is_old
+    except StoreError as error:
+        raise type(error)(f"{error}; no halt is stored: {_WITHOUT_STORE}") from None
+    finally:
+        await store.close()
+
+
+async def _sent(
+    settings: Settings, kind: CommandKind, arguments: dict[str, Any], actor: str, timeout_seconds: float
+) -> dict[str, Any]:
+    if await store_exists(settings.store):
+        store = store_at(settings.store, clock=SystemClock())
         identity = await store.open()
         try:
             lease = await store.lease.state()
-            is_old = identity.schema_version < SCHEMA_VERSION
-            is_owned = lease is not None and lease.is_held
-            if kind is CommandKind.KILL:
-                await store.insert_halt(EVERYTHING, _reason(arguments, is_plain=is_owned or is_old), datetime.now(UTC))
             if lease is not None and lease.is_held:
                 return await _ask_owner(store, kind, arguments, actor, timeout_seconds, lease.owner)
         finally:
             await store.close()
-        if is_old and kind is CommandKind.KILL:
-            return answered(_HALTED_ONLY)
-        if is_old:
+        if identity.schema_version < SCHEMA_VERSION:
             raise StoreRefused("this store was written by an earlier version; back it up, then `liveorder run` migrates it")
+    from liveorder.bootstrap.brief_ownership import own_for_a_moment
+
     try:
-        return await _own_for_a_moment(settings, kind, arguments, actor)
+        answer, left_open = await own_for_a_moment(settings, kind, arguments, actor)
+        return answer | {UNFOLLOWED: [str(order_id) for order_id in left_open]}
     except LeaseLost:
-        if kind is not CommandKind.KILL or store is None:
+        if kind is not CommandKind.KILL:
             raise  # another kind of command may be partly done
     store = store_at(settings.store, clock=SystemClock())
     await store.open()
@@ -88,14 +109,13 @@ async def send_command(
         await store.close()
 
 
-async def _own_for_a_moment(settings: Settings, kind: CommandKind, arguments: dict[str, Any], actor: str) -> dict[str, Any]:
-    usable = settings.for_stopping() if kind is CommandKind.KILL else settings
-    async with open_service(usable, find_doors=doors_of_a_command) as service:
-        answer = await carry_out(service.engine, kind, arguments, actor)
-        await _come_to_rest(service.engine)
-        with suppress(ViewsUnavailable):  # the command is done; the next reader updates the views
-            await service.settle_views()
-        return answer
+def _halted_only(remaining: str) -> dict[str, Any]:
+    """The answer of a kill of which nothing but the halt is known to have happened."""
+    from liveorder.application.emergency.kill import StopReport
+    from liveorder.application.engine.operator_commands import answered
+
+    report = StopReport(is_durable=True, calls_in_flight=(), cancelled=(), not_cancelled=(), not_closed=(), remaining=(remaining,))
+    return answered(report)
 
 
 async def standing_doubts(settings: Settings, *, actor: str, timeout_seconds: float = 5.0) -> Sequence[DoubtView]:
@@ -131,14 +151,9 @@ async def ask_for_accounts(
                 return await _ask_owner(store, CommandKind.ACCOUNT, arguments, actor, timeout_seconds, lease.owner)
         finally:
             await store.close()
-    return answered([shown.to_dict() for shown in await accounts_at_brokers(settings, account_id)])
+    from liveorder.bootstrap.brokerages import accounts_at_brokers
 
-
-async def _come_to_rest(engine: Engine) -> None:
-    """Give orders just sent a moment to fill, since nobody follows them after this process ends."""
-    give_up_at = engine.clock.monotonic() + MOMENT_SECONDS
-    while not engine.is_quiet and engine.clock.monotonic() < give_up_at:
-        await engine.clock.sleep(0.05)
+    return {"ok": True, "result": [shown.to_dict() for shown in await accounts_at_brokers(settings, account_id)]}
 
 
 def _reason(arguments: dict[str, Any], *, is_plain: bool) -> str:
@@ -162,8 +177,9 @@ async def _ask_owner(
                     return answer
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        so_far = "trading is halted; " if kind is CommandKind.KILL else ""
-        raise StoreUnavailable(
-            f"{so_far}{owner} owns the store and did not answer {kind} within {seconds:g} s; "
+        if kind.only_asks:
+            raise StoreUnavailable(f"{owner} owns the store and did not answer {kind} within {seconds:g} s") from None
+        raise NotAnswered(
+            f"{owner} owns the store and did not answer {kind} within {seconds:g} s; "
             "it may still carry it out: see `liveorder status`"
         ) from None

@@ -44,7 +44,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
     clock = clock_of(settings)
     journal = journal_of(settings)
     is_durable = journal.write(JournalledHalt(detail, actor, clock.now()))
-    closed = [f"{account.id}: closed in the settings, so its broker was not asked" for account in settings.closed_accounts]
+    closed = [f"{account.id}: not traded by these settings, so its broker was not asked" for account in settings.closed_accounts]
     unmade: list[str] = []
 
     def cannot_be_made(account: AccountSettings, error: Exception) -> None:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from io import IOBase
 from logging import Logger, LoggerAdapter
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
@@ -25,10 +25,12 @@ from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at, store_exists
-from liveorder.infrastructure.logs import StandardLog, StructuredLog
 from liveorder.infrastructure.private_files import make_folder, open_private
 from liveorder.infrastructure.secrecy import Censor
 from liveorder.infrastructure.settings import Settings, commented_toml
+
+if TYPE_CHECKING:
+    from liveorder.infrastructure.logs import StructuredLog
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
@@ -58,6 +60,8 @@ def clock_of(settings: Settings, not_before: datetime | None = None) -> Clock:
 
 
 def log_of(settings: Settings, clock: Clock, console: TextIO | None = None) -> StructuredLog:
+    from liveorder.infrastructure.logs import StructuredLog
+
     shown = console or (sys.stderr if settings.logs.console else None)
     return StructuredLog(clock, shown, settings.logs.directory, settings.secrets)
 
@@ -68,6 +72,8 @@ def log_given(log: ActivityLog | Logger | LoggerAdapter[Any], settings: Settings
     Raises `SettingsError` for what is neither.
     """
     if isinstance(log, Logger | LoggerAdapter):
+        from liveorder.infrastructure.logs import StandardLog
+
         return StandardLog(log, SystemClock(), settings.secrets)
     if isinstance(log, type) or not callable(getattr(log, "write", None)) or isinstance(log, IOBase):
         raise SettingsError(

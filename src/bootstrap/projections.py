@@ -58,7 +58,7 @@ def packaged(settings: Settings, name: str) -> ReadModel[Any, Any]:
     return _named(settings, name, fields[name])
 
 
-def installed(name: str) -> ReadModel[Any, Any] | None:
+def installed_read_model(name: str) -> ReadModel[Any, Any] | None:
     """A package's read model of that name, imported, whether or not the settings name it. Raises `SettingsError`."""
     return PROJECTIONS.named(name, name) if name in PROJECTIONS.names() else None
 

@@ -138,6 +138,28 @@ async def verify_views(settings: Settings, on_progress: Progress) -> Verificatio
         return found
 
 
+@dataclass(frozen=True)
+class ProjectionCheck:
+    """Whether the projection of an installed package can be brought level with the log. A service sets aside one that cannot."""
+
+    name: str
+    problem: str | None
+
+
+async def check_projections(settings: Settings) -> list[ProjectionCheck]:
+    """Bring each projection of the settings level with the log, as its list does. Raises `SettingsError`."""
+    found = []
+    async with open_reader(settings) as reader:
+        for model in projections(settings):
+            async with reader.packaged(model) as projector:
+                try:
+                    await projector.catch_up()
+                    found.append(ProjectionCheck(model.name, None))
+                except StoreError as error:
+                    found.append(ProjectionCheck(model.name, str(error)))
+    return found
+
+
 def _of_package(model: ReadModel[Any, Any], error: ProjectionFailed) -> ProjectionFailed:
     return ProjectionFailed(
         f"the projection {model.name} of an installed package fails: {error}; mend the package or take it out of projections"

@@ -126,6 +126,10 @@ class StoreUnavailable(StoreError):
     """Nothing can be written now (disk full, locked, no connection). While this lasts nothing is sent to a broker."""
 
 
+class NotAnswered(StoreUnavailable):
+    """The owner of the store did not answer a command in time. It may still carry it out: look before asking again."""
+
+
 class StoreRefused(StoreError):
     """This store must not be used: damaged, written by a newer version, of another identity, or on a network file system."""
 

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol, TypeAlias
 
 from liveorder.application.ports.calendar import ALWAYS_OPEN, TradingCalendar
@@ -35,6 +36,12 @@ _EXTENDED: Mapping[str, tuple[timedelta, timedelta]] = {"XNYS": (timedelta(hours
 
 _INDIAN = {"NSE": "XBOM", "NFO": "XBOM", "BFO": "XBOM"}
 """Names that the library does not know. Cash and derivatives of both exchanges have the same days."""
+
+
+_LOADING = Lock()
+"""One calendar at a time: the library and pandas set aside warnings of their own while they build one, for the whole process, and
+two at once would put each other's back.
+"""
 
 
 class _Timetable(Protocol):
@@ -95,7 +102,8 @@ class ExchangeCalendars(TradingCalendar):
             around = _EXTENDED[calendar_name] if key != calendar_name else _NOT_AROUND
             special = {**_shipped().get(calendar_name, {}), **self._overrides.get(calendar_name, {})}
             days = tuple((day, tuple(special[day])) for day in special)
-            known = self._timetables[key] = _load(calendar_name, days, around)
+            with _LOADING:
+                known = self._timetables[key] = _load(calendar_name, days, around)
         return known
 
     @staticmethod

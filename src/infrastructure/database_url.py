@@ -1,7 +1,7 @@
 """Database URLs: their grammar, their parts, and how they are shown.
 
-Nothing else parses such a URL. One that does not follow the grammar is refused and never shown, because nobody can say where its
-password ends.
+Nothing else parses such a URL; PostgreSQL's client is imported only for one of PostgreSQL. One that does not follow the grammar is
+refused and never shown, because nobody can say where its password ends.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import Conninfo
 from pydantic import SecretStr
 
 from liveorder.domain.errors import SettingsError
@@ -76,6 +73,8 @@ class PostgresUrl:
         """The connection string for libpq, including secrets. Options that the URL leaves open get the defaults that a store
         needs.
         """
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
         given = conninfo_to_dict(self._conninfo)
         defaults = {"application_name": application_name} | _DEFAULTS
         return make_conninfo(self._conninfo, **{name: value for name, value in defaults.items() if name not in given})
@@ -86,6 +85,8 @@ class PostgresUrl:
 
         Options that the URL leaves open are libpq's defaults, including those from the environment.
         """
+        from psycopg.conninfo import conninfo_to_dict
+
         given = _libpq_defaults() | conninfo_to_dict(self._conninfo)
         hosts = str(given.get("hostaddr") or given.get("host") or "").lower().split(",")
         ports = str(given.get("port") or "").split(",")
@@ -95,6 +96,8 @@ class PostgresUrl:
 
 
 def _libpq_defaults() -> dict[str, str]:
+    from psycopg.pq import Conninfo
+
     return {option.keyword.decode(): option.val.decode() for option in Conninfo.get_defaults() if option.val is not None}
 
 
@@ -134,9 +137,12 @@ def _postgres(text: str) -> PostgresUrl | None:
 
 def _understood_by_libpq(parts: re.Match[str], pairs: list[tuple[str, str]]) -> str | None:
     """The connection string, or None if libpq refuses it. Libpq's message may quote a password, so it is dropped."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import make_conninfo
+
     try:
         return make_conninfo(_joined(parts, pairs, parts["password"]))
-    except psycopg.ProgrammingError:
+    except ProgrammingError:
         return None
 
 

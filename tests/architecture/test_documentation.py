@@ -127,9 +127,10 @@ def wrong_part(words: list[str]) -> str | None:
     """The first word that is no command, or no option of its command."""
     command: Any = COMMANDS
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
-        if words[0] not in command.commands:
+        found = command.get_command(None, words[0])
+        if found is None:
             return words[0]
-        command, words = command.commands[words[0]], words[1:]
+        command, words = found, words[1:]
     options = {
         option for parameter in [*command.params, *COMMANDS.params] for option in [*parameter.opts, *parameter.secondary_opts]
     }

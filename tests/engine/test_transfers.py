@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.engine.operator_commands import CommandKind, carry_out
+from liveorder.application.engine.command_kind import CommandKind
+from liveorder.application.engine.operator_commands import carry_out
 from liveorder.application.risk.book import SessionDay
 from liveorder.domain.errors import DecisionRefused, InvalidInput, StoreUnavailable
 from liveorder.domain.position_adjustment import PositionTransferred

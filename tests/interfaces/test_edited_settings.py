@@ -103,7 +103,7 @@ def test_an_account_with_a_position_can_be_closed_and_an_emergency_says_that_it_
     assert "1 order placed" in cli.trade().stdout
     emergency = cli.run("kill", "--emergency")
     assert emergency.exit_code == ExitCode.NOT_FLAT
-    assert "OTHER: closed in the settings, so its broker was not asked" in " ".join(emergency.stdout.split())
+    assert "OTHER: not traded by these settings, so its broker was not asked" in " ".join(emergency.stdout.split())
 
 
 def test_doctor_says_what_a_run_would_be_refused_for(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,24 @@ def test_an_order_is_found_by_any_of_its_ids(traded: CommandLine) -> None:
         assert traded.json("order", any_id)["order_id"] == order["order_id"]
 
 
+def test_an_id_as_a_list_shortens_it_finds_its_order_too(traded: CommandLine) -> None:
+    order = traded.json("order", "a")
+    client_id, order_id = order["client_order_id"], order["order_id"]
+    for shortened in (f"{client_id[:8]}…", f"{order_id[:4]}…{order_id[-8:]}"):
+        assert traded.json("order", shortened)["order_id"] == order_id
+    shared = traded.run("order", f"{order_id[:4]}…")
+    assert (shared.exit_code, "is shared by 3 orders" in shared.stderr) == (ExitCode.INVALID_INPUT, True)
+    assert traded.run("order", "zzz…").exit_code == ExitCode.NOT_FOUND
+
+
+def test_a_history_is_asked_for_by_any_id_of_its_order(traded: CommandLine) -> None:
+    order = traded.json("order", "a")
+    for any_id in (order["client_order_id"], order["signal_id"], f"{order['client_order_id'][:8]}…"):
+        events = traded.json("order-history", "--order", any_id)
+        assert {event["stream_id"] for event in events} == {order["order_id"]}
+    assert traded.run("order-history", "--order", "nobody").exit_code == ExitCode.NOT_FOUND
+
+
 def test_an_order_tells_its_whole_history(traded: CommandLine) -> None:
     events = [item["fact"] for item in traded.json("order", "a")["history"]]
     assert events == ["Requested", "Approved", "SubmissionStarted", "Acknowledged", "Filled"]

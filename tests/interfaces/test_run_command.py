@@ -45,6 +45,24 @@ def test_what_was_refused_is_listed_with_its_reason_and_so_is_a_dead_letter(cli:
     assert "nobody  account_id: nobody is not in the settings" in result.stdout
 
 
+def test_what_was_refused_is_not_counted_as_placed(cli: CommandLine) -> None:
+    cli.signals(coin("a"), coin("large", quantity="1000"))
+    assert "1 order placed by this run, 1 more was refused and not sent" in " ".join(cli.trade().stdout.split())
+    again = cli.json("run", "--signals", "signals.jsonl", "--until-idle")
+    assert (again["placed"], again["refused"]) == (0, 0)
+
+
+def test_a_run_shows_its_own_orders_and_not_those_of_earlier_runs(cli: CommandLine) -> None:
+    cli.signals(coin("first"))
+    cli.trade()
+    cli.signals(coin("second"))
+    outcome = cli.json("run", "--signals", "signals.jsonl", "--until-idle")
+    assert [order["signal_id"] for order in outcome["orders"]] == ["second"]
+    nothing = cli.trade().stdout
+    assert "No orders" in nothing
+    assert "ETH/USD" in nothing  # the position is held all the same
+
+
 def test_markup_in_a_signal_is_printed_as_it_stands(cli: CommandLine) -> None:
     cli.signals(HOSTILE)
     assert "[red]X[/red] is no instrument" in " ".join(cli.trade().stdout.split())

@@ -71,7 +71,37 @@ def test_a_signal_to_stop_ends_a_run_in_good_order(cli: CommandLine, number: sig
         out, err = process.communicate(timeout=ENOUGH_SECONDS)
     assert (process.returncode, "Traceback" in err) == (0, False)
     assert "Resting at the broker" in out
+    assert "no source of signals: it follows open orders and carries out commands" in " ".join(err.split())
     assert owner_of(cli) is None
+
+
+def test_an_interrupted_run_shows_what_stands_and_says_so_by_its_code(cli: CommandLine) -> None:
+    process = cli.start("run", "--signals", "-", "--until-idle")
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(resting("r")) + "\n")
+    process.stdin.flush()
+    eventually(
+        lambda: cli.run("orders").exit_code == 0 and [each["status"] for each in cli.json("orders")] == ["SUBMITTED"], process
+    )
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=ENOUGH_SECONDS)
+    assert (process.returncode, "Traceback" in err) == (ExitCode.INTERRUPTED, False)
+    assert "Resting at the broker" in out
+    assert "Interrupted: nothing was sent after that" in out
+
+
+def test_a_file_that_is_read_once_says_what_comes_after_it(cli: CommandLine) -> None:
+    cli.signals(coin("a"))
+    with service(cli, "--signals", "signals.jsonl") as process:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=ENOUGH_SECONDS)
+    assert "it goes on following its orders, until Ctrl-C; --until-idle ends it then" in " ".join(err.split())
+
+
+def test_a_kill_beside_a_service_keeps_the_reason_of_whoever_asked(cli: CommandLine) -> None:
+    with service(cli):
+        cli.run("kill", "--detail", "prices are wrong")
+        assert "prices are wrong" in cli.json("status")["halts"][0]
 
 
 def test_signals_are_taken_from_standard_input_until_it_ends(cli: CommandLine) -> None:

@@ -8,7 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from liveorder.domain.errors import LeaseLost
+from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.errors import BrokerTimeoutError, LeaseLost
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from tests.interfaces.command_line import SETTINGS, VENUE, CommandLine, coin, leaves_in_doubt, resting
 
@@ -119,9 +121,10 @@ def test_a_kill_halts_though_another_process_is_faster_to_own_the_store(cli: Com
     def taken(*_: object, **__: object) -> None:
         raise LeaseLost("owned by a standby")
 
-    monkeypatch.setattr("liveorder.bootstrap.commands.open_service", taken)
+    monkeypatch.setattr("liveorder.bootstrap.brief_ownership.open_service", taken)
     killed = cli.run("kill", "--timeout", "0.1")
-    assert (killed.exit_code, "trading is halted" in killed.stderr) == (ExitCode.STORE_UNAVAILABLE, True)
+    assert (killed.exit_code, killed.stdout.splitlines()[0]) == (ExitCode.NOT_FLAT, "NOT FLAT")
+    assert "the halt is durable" in killed.stdout
     assert "KILL_SWITCH" in cli.json("status")["halts"][0]
 
 
@@ -129,17 +132,75 @@ def test_a_kill_halts_beside_an_owner_that_hangs_and_the_halt_outlasts_the_comma
     submit(cli, coin("a"))
     change(cli, "UPDATE lease SET owner='hung', expires_at=4000000000000000")
     killed = cli.run("kill", "--detail", "enough", "--timeout", "0.1")
-    assert (killed.exit_code, "error: trading is halted; hung owns the store" in killed.stderr) == (
-        ExitCode.STORE_UNAVAILABLE,
-        True,
-    )
+    assert (killed.exit_code, killed.stdout.splitlines()[0]) == (ExitCode.NOT_FLAT, "NOT FLAT")
+    said = " ".join(killed.stdout.split())
+    assert "the halt is durable" in said
+    assert "what the brokers hold is not known: hung owns the store and did not answer kill within 0.1 s" in said
     assert "KILL_SWITCH" in cli.json("status")["halts"][0]
     change(cli, "UPDATE lease SET expires_at=0")
     change(cli, "UPDATE commands SET created_at='2020-01-01T00:00:00.000000+00:00'")
     cli.signals(coin("b"))
-    assert "kill switch (put in place by another process)" in cli.trade().stderr
+    assert "kill switch (enough)" in cli.trade().stderr
     assert {order["signal_id"]: order["status"] for order in cli.json("orders")} == {"a": "FILLED", "b": "REJECTED"}
     assert "the halt of every account is lifted" in cli.run("resume").stdout
+
+
+def test_a_kill_says_that_the_halt_stands_though_the_broker_is_away(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    venue_is_away(cli)
+    killed = cli.run("kill", "--detail", "enough")
+    assert (killed.exit_code, killed.stdout.splitlines()[:2]) == (
+        ExitCode.NOT_FLAT,
+        ["NOT FLAT", "the halt is durable: nothing is sent, also after a restart"],
+    )
+    assert "remaining: what the brokers hold is not known: " in killed.stdout
+    assert "KILL_SWITCH: enough" in cli.json("status")["halts"][0]
+
+
+def test_the_first_kill_of_all_halts_though_the_broker_is_away(cli: CommandLine) -> None:
+    venue_is_away(cli)
+    assert cli.run("kill", "--detail", "enough").exit_code == ExitCode.NOT_FLAT
+    assert "KILL_SWITCH: enough" in cli.json("status")["halts"][0]
+
+
+def test_a_kill_that_cannot_be_stored_names_the_one_that_needs_no_store(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    (cli.folder / "liveorder.db").write_bytes(b"no database at all" * 500)
+    killed = cli.run("kill")
+    assert killed.exit_code == ExitCode.STORE_REFUSED
+    assert "no halt is stored: `liveorder kill --emergency` stops at the brokers, without the store" in killed.stderr
+
+
+def venue_is_away(cli: CommandLine) -> None:
+    """The simulated exchange has moved to where nobody listens."""
+    cli.write("liveorder.toml", SETTINGS.replace("[simulation]", '[simulation]\nvenue = "127.0.0.1:9"'))
+
+
+def test_a_broker_that_does_not_answer_at_all_leaves_nothing_in_doubt(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent, so there is nothing of which the outcome is unknown."""
+
+    async def unanswered(self: SimulatedBroker) -> BrokerAccount:
+        raise BrokerTimeoutError("no answer within 10 s")
+
+    monkeypatch.setattr(SimulatedBroker, "connect", unanswered)
+    result = cli.run("submit", json.dumps(coin("a")))
+    assert (result.exit_code, "nothing was sent" in result.stderr) == (ExitCode.BROKER, True)
+
+
+def test_a_command_that_may_still_be_carried_out_says_so_by_its_code(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    change(cli, "UPDATE lease SET owner='hung', expires_at=4000000000000000")
+    sent = cli.run("submit", json.dumps(coin("b")), "--timeout", "0.1")
+    assert (sent.exit_code, "it may still carry it out" in sent.stderr) == (ExitCode.OUTCOME_UNKNOWN, True)
+    asked = cli.run("validate", json.dumps(coin("b")), "--timeout", "0.1")
+    assert (asked.exit_code, "carry" in asked.stderr) == (ExitCode.STORE_UNAVAILABLE, False)
+
+
+def test_what_is_sent_without_a_service_says_that_nobody_follows_it(cli: CommandLine) -> None:
+    resting_order = cli.run("submit", json.dumps(resting("r")))
+    assert "nobody follows this order: until `liveorder run` does" in " ".join(resting_order.stderr.split())
+    assert cli.run("submit", json.dumps(coin("a"))).stderr == ""  # filled within the moment
+    assert cli.run("close", "ETH/USD").stderr == ""
 
 
 def change(cli: CommandLine, statement: str) -> None:

@@ -356,9 +356,17 @@ def test_credentials_make_an_account_each() -> None:
         ("alpaca", "alpaca", TradingMode.PAPER),
         ("ibkr", "ibkr", TradingMode.PAPER),
     ]
-    assert [account.id for account in load(dotenv=ALPACA + "IBKR_HOST=h\nTRADING_MODE=PAPER", broker="ibkr").trading_accounts] == [
-        "ibkr"
-    ]
+    narrowed = load(dotenv=ALPACA + "IBKR_HOST=h\nTRADING_MODE=PAPER", broker="ibkr")
+    assert [account.id for account in narrowed.trading_accounts] == ["ibkr"]
+
+
+def test_a_store_goes_on_knowing_the_accounts_that_a_broker_named_alone_leaves_out() -> None:
+    """Else it would be refused, and a service of one of its brokers could not run."""
+    implied = load(dotenv=ALPACA + "IBKR_HOST=h\nTRADING_MODE=PAPER", broker="ibkr")
+    assert (implied.account_ids, [account.id for account in implied.closed_accounts]) == (("ibkr", "alpaca"), ["alpaca"])
+    written = "trading_mode = 'PAPER'\n" + "".join(f"[[accounts]]\nid='{each}'\nbroker='{each}'\n" for each in ("alpaca", "kite"))
+    named = load(written, dotenv=ALPACA, broker="alpaca")
+    assert (named.account_ids, [account.id for account in named.trading_accounts]) == (("alpaca", "kite"), ["alpaca"])
 
 
 @pytest.mark.parametrize(

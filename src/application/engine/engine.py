@@ -27,7 +27,8 @@ from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.account_config import AccountConfig
-from liveorder.domain.errors import LiveOrderError, SettingsError
+from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.errors import BrokerConnectionError, LiveOrderError, OutcomeUnknown, SettingsError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import STOPPED
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
@@ -143,10 +144,32 @@ class Engine:
             raise SettingsError(f"account {account_id} has unfinished orders in this store; it cannot be closed until they end")
 
     async def stop(self, *, before_closing: Callable[[], Awaitable[object]] | None = None) -> int:
-        """Stop taking signals, wait up to `drain_seconds` for calls in flight (the rest is in doubt), flush, release the store.
+        """Come to rest, flush, release the store.
 
         `before_closing` runs after the last event is stored, while the store is still ours; it is skipped if the store was lost.
         Lasting tasks, such as the projector and the lease, end after it. Returns how many calls had no outcome.
+        """
+        unfinished = await self.come_to_rest()
+        if self.ownership.is_ours and before_closing is not None:
+            await self._at_the_end(before_closing())
+        await self.tasks.end_lasting()
+        for gateway in self.gateways.values():
+            await self._at_the_end(gateway.broker.close())
+        if self.ownership.is_ours:
+            await self._at_the_end(self.ownership.release())
+        await self.store.close()
+        return unfinished
+
+    def send_no_more(self) -> None:
+        """From here on no signal is taken and no order sent, but for those that a halt does not stop. What is stored and not sent
+        is taken up at the next start.
+        """
+        self.dispatcher.is_taking_signals = False
+        self.submit.is_stopped = True
+
+    async def come_to_rest(self) -> int:
+        """Stop taking signals, wait up to `drain_seconds` for calls in flight; the rest is in doubt. Returns how many had no
+        outcome. What is stored by then is how it ends; asked again, nothing is left to do.
         """
         self.dispatcher.is_taking_signals = False
         unfinished = await self.dispatcher.drain(self.terms.drain_seconds)
@@ -154,14 +177,6 @@ class Engine:
         if self.ownership.is_ours:
             await self._at_the_end(self.orders.look_again())
             await self._doubt_what_is_left()
-            if before_closing is not None:
-                await self._at_the_end(before_closing())
-        await self.tasks.end_lasting()
-        for gateway in self.gateways.values():
-            await self._at_the_end(gateway.broker.close())
-        if self.ownership.is_ours:
-            await self._at_the_end(self.ownership.release())
-        await self.store.close()
         return unfinished
 
     async def _doubt_what_is_left(self) -> None:
@@ -189,12 +204,19 @@ class Engine:
         if patiently:
             account = await self._rooms.recovery.connected[gateway.account_id].connect()
         else:
-            account = await self.figures.hear(gateway.account_id, gateway.broker.connect())
+            account = await self._asked(gateway)
         if account.mode is not gateway.terms.mode:
             raise SettingsError(
                 f"TRADING_MODE: {gateway.account_id} is set to {gateway.terms.mode}, but {gateway.broker.name} reports "
                 f"{account.mode}; correct the credentials or the mode"
             )
+
+    async def _asked(self, gateway: Gateway) -> BrokerAccount:
+        """The first answer of its broker. Without one, nothing was sent: it is the connection that failed."""
+        try:
+            return await self.figures.hear(gateway.account_id, gateway.broker.connect())
+        except OutcomeUnknown as error:
+            raise BrokerConnectionError(f"{gateway.account_id}: no answer while connecting, nothing was sent: {error}") from error
 
     @property
     def is_quiet(self) -> bool:

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from liveorder.application.engine.command_kind import CommandKind
 from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
@@ -31,28 +31,6 @@ from liveorder.domain.order.events import CancelReason
 from liveorder.domain.signal import Signal
 from liveorder.domain.trading_halt import covered_by
 from liveorder.domain.values import Product
-
-
-class CommandKind(StrEnum):
-    SUBMIT = "submit"
-    VALIDATE = "validate"
-    CANCEL = "cancel"
-    REPLACE = "replace"
-    CLOSE = "close"
-    KILL = "kill"
-    RESUME = "resume"
-    SETTLE_FOUND = "settle_found"
-    SETTLE_ABSENT = "settle_absent"
-    ADOPT_ORDER = "adopt_order"
-    ADOPT_POSITION = "adopt_position"
-    TRANSFER = "transfer"
-    RECONCILE = "reconcile"
-    RECOVER = "recover"
-    DOUBTS = "doubts"
-    ACCOUNT = "account"
-    AUTO_TRADING = "auto_trading"
-    RETRY = "retry"
-
 
 OLDEST_SECONDS = 60.0
 """Maximum age of a command. Nobody waits for an older one, and in a copy of a store it may have been carried out long ago."""

@@ -25,6 +25,8 @@ from liveorder.domain.order import LiveOrder
 
 UNCHANGED_SECONDS = 5.0
 """An order that is open or in doubt counts as resting once it has not changed for this long."""
+REMEMBERED = 100
+"""Orders that the summary of a run names at most."""
 SETTLING_SECONDS = 30.0
 """Maximum wait of a run for the fees of what it bought, after its orders came to rest. The next start settles the others."""
 
@@ -34,7 +36,11 @@ class RunSummary:
     """How a run ended: what it placed, what it left open, and whether another process took its store."""
 
     placed: int = 0
-    """Orders made, including refused ones."""
+    """Orders sent to a broker for the first time, by this run."""
+    refused: int = 0
+    """Orders that this run made and did not send, because a rule said no."""
+    orders: tuple[UUID, ...] = ()
+    """The newest orders that this run made or changed, `REMEMBERED` at most, in that order."""
     resting: tuple[UUID, ...] = ()
     in_doubt: tuple[UUID, ...] = ()
     lost_lease: bool = False
@@ -58,7 +64,8 @@ class Service:
         self.engine, self.views, self._projector = engine, views, projector
         self._commands, self.sources, self._outboxes, self._packaged = commands, sources, outboxes, packaged
         self.recovery: RecoveryReport | None = None
-        self._placed = 0
+        self._placed, self._refused = 0, 0
+        self._orders: dict[UUID, None] = {}
         self._beginnings: Sequence[str] = ()
 
     async def start(self, *, wait_for_lease: bool = False) -> None:
@@ -78,7 +85,12 @@ class Service:
             engine.log.write("SOURCE", beginning)
 
     def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
-        self._placed += before is None
+        """An order whose submission did not begin after all is not sent: it is taken off again."""
+        self._placed += (after.attempts > 0) - (before is not None and before.attempts > 0)
+        self._refused += after.is_unsent_refusal and not (before is not None and before.is_unsent_refusal)
+        self._orders[after.order_id] = self._orders.pop(after.order_id, None)
+        if len(self._orders) > REMEMBERED:
+            del self._orders[next(iter(self._orders))]
 
     async def _settle(self) -> None:
         """Settle where the sources are read from. Then open projector and outboxes, which detect a truncated log."""
@@ -125,6 +137,8 @@ class Service:
         """Feed the sources to the engine until `stop` is set, the store is lost, or, with `until_idle`, everything has come to
         rest.
 
+        Once `stop` is set, nothing more is sent, and the summary is of what stands when calls in flight have ended.
+
         A failing source is logged, and the others go on. With `until_idle` its error is raised, because its end was not reached;
         and `InvalidInput` is raised if a source never ends.
         """
@@ -137,12 +151,16 @@ class Service:
         resting = asyncio.create_task(self._until_at_rest(reading, on_progress) if until_idle else asyncio.Event().wait())
         try:
             await asyncio.wait({stopping, losing, resting}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                self.engine.send_no_more()
         finally:
             for task in (*reading, stopping, losing, resting):
                 task.cancel()
             await asyncio.gather(*reading, stopping, losing, resting, return_exceptions=True)
         if not resting.cancelled():
             resting.result()
+        if stopping.done() and not stopping.cancelled():
+            await self.engine.come_to_rest()
         return self._summary()
 
     async def _read(self, source: SignalSource) -> None:
@@ -182,7 +200,15 @@ class Service:
         in_doubt = tuple(order.order_id for order in left if order.is_in_doubt)
         waiting = tuple(order.order_id for order in left if order.is_waiting)
         resting = tuple(order.order_id for order in left if not (order.is_in_doubt or order.is_waiting) and _is_open(order))
-        return RunSummary(self._placed, resting, in_doubt, self.engine.ownership.lost.is_set(), waiting)
+        return RunSummary(
+            placed=self._placed,
+            refused=self._refused,
+            orders=tuple(self._orders),
+            resting=resting,
+            in_doubt=in_doubt,
+            lost_lease=self.engine.ownership.lost.is_set(),
+            waiting=waiting,
+        )
 
 
 async def _beginning_of(source: SignalSource) -> str:

@@ -50,7 +50,7 @@ class Intake:
         try:
             async for message in source.messages():
                 if not self._dispatcher.is_taking_signals:
-                    break
+                    break  # it is not acknowledged, and comes again
                 taken = _Taken(message, asyncio.get_running_loop().create_future())
                 done.put_nowait(taken)
                 await self._dispatcher.post_signal(partial(self._take, taken))

@@ -17,13 +17,18 @@ R = TypeVar("R")
 class Column(Generic[R]):
     """`cell` is a field's name, or a function of the row that returns `Styled`, text, or a value to be written as its type is.
 
-    Columns of rank 0 always stay; where the screen is too narrow, those of the highest rank go first.
+    Columns of rank 0 always stay; where the screen is too narrow, those of the highest rank go first. One that `tells` whose a row
+    is stays wherever rows differ in it, and is shortened in its middle; one that `is_id` is never shortened: commands take it.
+    Sentences (`is_text`) give way before others.
     """
 
     title: str
     cell: str | Callable[[R], object]
     rank: int = 0
     justify: Literal["left", "right"] = "left"
+    tells: bool = False
+    is_id: bool = False
+    is_text: bool = False
 
     def of(self, row: R) -> Styled:
         value = getattr(row, self.cell) if isinstance(self.cell, str) else self.cell(row)

@@ -12,8 +12,10 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import ZERO
 
 NOTHING = "–"
-SHORT = 16
-"""Characters of a derived id that are enough to tell it."""
+CUT = "…"
+"""Stands in a shortened name or id for what is left out."""
+SHORT = 20
+"""Characters of an id that are enough to tell it: as many as a client order id has."""
 
 STATUS_STYLES: Mapping[str, str] = {
     OrderStatus.PENDING: "yellow",
@@ -98,8 +100,16 @@ def status(name: str) -> Styled:
 
 
 def short(identity: str | None) -> str:
-    """A long id shortened in a way that shows that it was."""
-    return NOTHING if identity is None else identity if len(identity) <= 20 else f"{identity[:SHORT]}…"
+    """A long id shortened in a way that shows that it was. Commands that take an id take it so too, if only one order fits."""
+    return NOTHING if identity is None else in_short(identity, SHORT)
+
+
+def in_short(text: str, width: int) -> str:
+    """In at most `width` characters, cut in its middle: names of one kind begin alike, and ids end unlike."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}{CUT}{text[len(text) - (width - 1 - head) :]}"
 
 
 def plural(count: int, noun: str, several: str = "") -> str:

@@ -9,6 +9,9 @@ from liveorder.application.reporting.read_models import Views
 from liveorder.application.reporting.views import OrderView
 from liveorder.domain.errors import InvalidInput, OrderNotFound
 
+MOST_CHOICES = 10
+"""Orders that a message lists at most."""
+
 
 async def find_order(views: Views, any_id: str, field: str) -> OrderView:
     """Find the order by its order, client, broker or signal id.
@@ -35,6 +38,8 @@ def _only(any_id: str, found: Sequence[OrderView], field: str) -> OrderView:
     if not found:
         raise OrderNotFound(any_id)
     if len(found) > 1:
-        choices = ", ".join(f"{order.order_id} ({order.account_id} {order.symbol})" for order in found)
+        first, more = found[:MOST_CHOICES], len(found) - MOST_CHOICES
+        choices = ", ".join(f"{order.order_id} ({order.account_id} {order.symbol})" for order in first)
+        choices += f" and {more} more" if more > 0 else ""
         raise InvalidInput(field, f"{any_id} is shared by {len(found)} orders", f"name one by its order id: {choices}")
     return found[0]

@@ -71,7 +71,7 @@ def assemble(
         ReplaceOrder(register, gateways, risk.gate, halts, track),
         OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
         WaitingOrders(register, gateways, execute, submit, waits, cancel, dispatcher, on.clock, on.sparing_log),
-        ClosePositions(orders.positions, gateways, risk.book, execute, on.clock),
+        ClosePositions(register, orders.positions, gateways, risk.book, execute, on.clock),
         Adopt(terms, register, gateways, track, risk.book),
         Transfer(orders.positions, register, gateways, risk.book, on.clock),
     )

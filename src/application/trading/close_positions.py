@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.position_register import PositionRegister
 from liveorder.application.ports.clock import Clock
 from liveorder.application.risk.book import RiskBook
@@ -17,6 +18,7 @@ from liveorder.domain.errors import InvalidInput, LiveOrderError
 from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position_booking import HoldingKey
+from liveorder.domain.resent_signal import SignalContentDiffers
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import ZERO, PositionEffect, Product, total
 
@@ -48,20 +50,22 @@ class ClosePositions:
 
     def __init__(
         self,
+        orders: OrderRegister,
         positions: PositionRegister,
         gateways: Mapping[str, Gateway],
         risk: RiskBook,
         execute: ExecuteOrder,
         clock: Clock,
     ) -> None:
-        self._positions, self._gateways, self._risk = positions, gateways, risk
+        self._orders, self._positions = orders, positions
+        self._gateways, self._risk = gateways, risk
         self._execute, self._clock = execute, clock
 
     async def close(
         self, name: str, operator: str, symbol: str | None, strategy_name: str | None = None, account_id: str | None = None
     ) -> ClosedPositions:
         """Close what is held of `symbol`, which is a symbol or the key of an instrument; None: everything. The same `name` again
-        gives the same orders.
+        gives the same order of each holding, whenever and of how much that was: name and holding say what is meant.
 
         Raises `InvalidInput` for an account that is not traded, and where nothing of it is held.
         """
@@ -102,6 +106,8 @@ class ClosePositions:
                 timestamp=self._clock.now(),
             )
             closed.orders.append(await self._execute.execute(signal, operator=operator, instrument=instrument))
+        except SignalContentDiffers as error:  # the time, and perhaps the amount, when it was asked first
+            closed.orders.append(await self._orders.get(error.known_order_id))
         except LiveOrderError as error:
             closed.failures.append(f"{key.account_id}: {key.instrument} of {key.strategy_name}: {error}")
 

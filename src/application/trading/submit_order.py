@@ -65,6 +65,8 @@ class SubmitOrder:
         self._failures: dict[UUID, BrokerError] = {}
         self.submitting: set[UUID] = set()
         """Orders that somebody takes to the broker now, or is about to send again."""
+        self.is_stopped = False
+        """Whether this process ends: what a halt would stop is not sent any more, and stays to be taken up."""
 
     # --- what is stored before the call ----------------------------------------------------------------------------------------
 
@@ -154,6 +156,8 @@ class SubmitOrder:
         outcome: Outcome
         if self._halts.now.stops(intent):
             outcome = NotBegun("not sent: trading was halted between the commit and the call")
+        elif self._is_left(order):
+            outcome = NotBegun("not sent: liveorder was stopped between the commit and the call")
         else:
             prepared = Prepared(submission.reference, submission.payload)
             outcome = await gateway.submit(submission.request_id, prepared, submission.deadline)
@@ -170,8 +174,10 @@ class SubmitOrder:
     async def _start_again(self, gateway: Gateway, order: LiveOrder) -> tuple[LiveOrder, bool]:
         """The next attempt of an order that surely is not at the broker, or its end if it may not go out any more.
 
-        Neither while its broker is away: upkeep has it taken up again.
+        Neither while its broker is away: upkeep has it taken up again; nor once this process ends.
         """
+        if self._is_left(order):
+            return order, False
         if gateway.terms.retry.is_used_up_by(order):
             return await self._give_up(order), False
         if self._halts.now.delays(order.intent) and not end_unwanted(order, self._gate.judge_again(gateway, order)):
@@ -179,7 +185,7 @@ class SubmitOrder:
         await gateway.limit.take()
         await self._gate.confirm(gateway, order)
         async with self._orders.hold(order.order_id) as held:
-            if not requests.may_be_sent(held) or held.cancel_requested:
+            if not requests.may_be_sent(held) or held.cancel_requested or self._is_left(held):
                 return held, False
             if ended := end_unwanted(held, self._gate.judge_again(gateway, held)):
                 self._failures.pop(held.order_id, None)
@@ -198,6 +204,10 @@ class SubmitOrder:
                     return held, False
                 ended = requests.cancel_unsent(held, CancelReason.HALTED, str(error))
                 return await self._orders.record(held, ended, _cause(held)), False
+
+    def _is_left(self, order: LiveOrder) -> bool:
+        """To the next start."""
+        return self.is_stopped and not order.intent.terms.passes_halt
 
     async def _give_up(self, order: LiveOrder) -> LiveOrder:
         said = order.last_failure.message if order.last_failure is not None else ""

@@ -161,6 +161,11 @@ class LiveOrder:
         return self.starts - self.not_begun
 
     @property
+    def is_unsent_refusal(self) -> bool:
+        """It was refused before anything left for its broker."""
+        return self.status is OrderStatus.REJECTED and self.attempts == 0
+
+    @property
     def was_not_begun(self) -> bool:
         """The last submission that failed did so for a reason of ours."""
         return self.last_failure is not None and self.last_failure.error == ev.NOT_BEGUN

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
-from eventsourcing.postgres import PostgresApplicationRecorder
-from eventsourcing.sqlite import SQLiteApplicationRecorder
 
 from liveorder.domain.errors import LeaseLost
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
+
+if TYPE_CHECKING:
+    from eventsourcing.postgres import PostgresApplicationRecorder
+    from eventsourcing.sqlite import SQLiteApplicationRecorder
 
 Row: TypeAlias = tuple[Any, ...]
 Values: TypeAlias = Mapping[str, str | int | None]
 Stamp: TypeAlias = tuple[str, Values]
 """A statement that makes a copy different from its original."""
 
-LibraryReader: TypeAlias = SQLiteApplicationRecorder | PostgresApplicationRecorder
+LibraryReader: TypeAlias = "SQLiteApplicationRecorder | PostgresApplicationRecorder"
 """The library's own recorder, on its own connections, which cannot write."""
 
 T = TypeVar("T")

@@ -1,4 +1,7 @@
-"""Creating and opening stores by URL: `sqlite:///relative/or//absolute/path` or `postgresql://…/database?schema=name`."""
+"""Creating and opening stores by URL: `sqlite:///relative/or//absolute/path` or `postgresql://…/database?schema=name`.
+
+PostgreSQL's client is imported only for such a URL.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,6 @@ from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
-from liveorder.infrastructure.eventstore.postgres import PostgresDatabase, create_schema, schema_is_taken
-from liveorder.infrastructure.eventstore.postgres_connection import address_of
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase, create_file
 
@@ -40,6 +41,9 @@ async def create_store(
     stamped = StoreIdentity(store_id or uuid4(), default_account, mode, SCHEMA_VERSION, tuple(account_ids), keys, positions)
     statements = identity.written(stamped, clock.now())
     if _is_postgres(url):
+        from liveorder.infrastructure.eventstore.postgres import create_schema
+        from liveorder.infrastructure.eventstore.postgres_connection import address_of
+
         await create_schema(address_of(url), statements)
     else:
         create_file(sqlite_path(url), statements)
@@ -71,6 +75,9 @@ async def identity_at(url: str, clock: Clock) -> StoreIdentity:
 
 def database_at(url: str, clock: Clock, placement: Placement = Placement.THREAD) -> Database:
     if _is_postgres(url):
+        from liveorder.infrastructure.eventstore.postgres import PostgresDatabase
+        from liveorder.infrastructure.eventstore.postgres_connection import address_of
+
         return PostgresDatabase(address_of(url), clock)
     return SQLiteDatabase(sqlite_path(url), clock, placement)
 
@@ -90,4 +97,9 @@ def sqlite_path(url: str) -> Path:
 
 async def store_exists(url: str) -> bool:
     """Whether there is a store already. Raises `StoreUnavailable` if the server cannot be asked."""
-    return await schema_is_taken(address_of(url)) if _is_postgres(url) else sqlite_path(url).exists()
+    if not _is_postgres(url):
+        return sqlite_path(url).exists()
+    from liveorder.infrastructure.eventstore.postgres import schema_is_taken
+    from liveorder.infrastructure.eventstore.postgres_connection import address_of
+
+    return await schema_is_taken(address_of(url))

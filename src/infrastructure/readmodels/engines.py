@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
@@ -83,6 +82,8 @@ def _shorten(log: Path, connection: Connection) -> None:
 
 def _postgres(url: PostgresUrl, limit_seconds: float | None) -> Engine:
     """Where it is goes to the driver alone: SQLAlchemy reads addresses in another way than libpq, which the store asks."""
+    from psycopg.conninfo import conninfo_to_dict
+
     where: dict[str, Any] = conninfo_to_dict(url.conninfo("liveorder views"))
     limit = "" if limit_seconds is None else f" -c idle_in_transaction_session_timeout={round(limit_seconds * 1000)}"
     connect_args = where | {"options": f"{where.get('options', '')} -c synchronous_commit=off{limit}"}

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, or_, select
 
+from liveorder.application.reporting.figures import CUT
 from liveorder.application.reporting.projections import FILLS, ORDERS, POSITIONS
 from liveorder.application.reporting.projections.positions import PositionRow, account_positions
 from liveorder.application.reporting.projections.read_model import ReadModel, V
@@ -18,6 +19,10 @@ from liveorder.infrastructure.readmodels.tables import Tables
 
 MOST_ORDERS_OF_A_POSITION = 100
 _FILLS_AT_A_TIME = 200
+LEAST_OF_AN_ID = 3
+"""Characters before the ellipsis of a shortened id."""
+_LAST = "\U0010ffff"
+"""Sorts behind every character of an id, in both databases."""
 
 
 class RowQueries:
@@ -80,5 +85,13 @@ class RowQueries:
     def find_orders(self, connection: Connection, any_id: str) -> list[OrderView]:
         table = self._tables.of(ORDERS)
         ids = (table.c.order_id, table.c.client_order_id, table.c.broker_order_id, table.c.signal_id)
-        found = select(table.c.body).where(or_(*(column == any_id for column in ids))).order_by(table.c.began)
+        found = select(table.c.body).where(or_(*(_is(column, any_id) for column in ids))).order_by(table.c.began)
         return [OrderView.model_validate_json(body) for body in connection.scalars(found)]
+
+
+def _is(column: Column[Any], any_id: str) -> ColumnElement[bool]:
+    """An id as it is, or as lists shorten it: with what is left out as one ellipsis. Searched by what it begins with."""
+    head, cut, tail = any_id.partition(CUT)
+    if not cut or len(head) < LEAST_OF_AN_ID:
+        return column == any_id
+    return and_(column >= head, column < head + _LAST, column.endswith(tail, autoescape=True))

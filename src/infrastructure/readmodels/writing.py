@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select, Table, bindparam, delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from liveorder.application.reporting.projections.draft import Changes
@@ -82,6 +81,9 @@ def _write_postgres(connection: Connection, table: Table, rows: Sequence[tuple[A
 @lru_cache(_STATEMENTS)
 def _postgres_upsert(table: Table, dialect: Dialect) -> str:
     """One array a column, unnested by the server; sent as binary, since texts full of quotes are slow to escape."""
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.dialects.postgresql import ARRAY
+
     names = [column.name for column in table.columns]
     arrays = [bindparam(column.name, type_=ARRAY(column.type)) for column in table.columns]
     rows = func.unnest(*arrays).table_valued(*names).render_derived()

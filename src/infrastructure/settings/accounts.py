@@ -195,10 +195,19 @@ def _declared(settings: SettingsFields) -> Iterable[AccountSettings]:
     if mode(settings) is TradingMode.SIMULATION:
         accounts = _traded(settings) or (AccountSettings(id=SIMULATED_ACCOUNT),)
         return [account.model_copy(update={"broker": SIMULATED, "mode": TradingMode.SIMULATION}) for account in accounts]
-    accounts = _traded(settings) or tuple(
-        AccountSettings(id=broker, broker=broker) for broker in _brokers_with_credentials(settings)
-    )
+    accounts = _traded(settings) or _implied(settings)
     return [account for account in accounts if settings.broker in (None, account.broker)]
+
+
+def _implied(settings: SettingsFields) -> tuple[AccountSettings, ...]:
+    """One account for each configured broker."""
+    return tuple(AccountSettings(id=broker, broker=broker) for broker in _brokers_with_credentials(settings))
+
+
+def left_out(settings: SettingsFields) -> tuple[AccountSettings, ...]:
+    """Where no account is written down: all of which only those at `broker` are traded."""
+    is_narrowed = settings.broker is not None and mode(settings) is not TradingMode.SIMULATION
+    return _implied(settings) if is_narrowed else ()
 
 
 def _with_defaults(settings: SettingsFields, account: AccountSettings) -> AccountSettings:

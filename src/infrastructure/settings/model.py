@@ -102,8 +102,9 @@ class Settings(SettingsFields):
 
     @property
     def closed_accounts(self) -> tuple[AccountSettings, ...]:
-        """The accounts that are no longer traded."""
-        return tuple(account for account in self.accounts if account.closed)
+        """The accounts that are not traded: closed, or at another broker than `broker` names. A store goes on knowing them."""
+        traded = {account.id for account in self.trading_accounts}
+        return tuple(account for account in self.accounts or the_accounts.left_out(self) if account.id not in traded)
 
     @property
     def signals_account(self) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from liveorder.application.engine.operator_commands import CommandKind
+from liveorder.application.engine.command_kind import CommandKind
 from liveorder.application.reporting.columns import Column
 from liveorder.application.trading.adopt import ADOPTED
 from liveorder.domain.position_adjustment import PositionTransferred
@@ -26,9 +26,9 @@ ProductName = Annotated[
 Strategy = Annotated[str, typer.Option("--strategy", metavar="STRATEGY", help="Whose it becomes.")]
 
 DIFFERENCES: tuple[Column[Mapping[str, str]], ...] = (
-    Column("Account", lambda row: row["account_id"]),
+    Column("Account", lambda row: row["account_id"], tells=True),
     Column("What differs", lambda row: row["kind"]),
-    Column("Which", lambda row: row["key"]),
+    Column("Which", lambda row: row["key"], is_id=True),
     Column("Here", lambda row: row["ours"], justify="right"),
     Column("At the broker", lambda row: row["theirs"], justify="right"),
 )

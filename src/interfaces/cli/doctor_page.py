@@ -24,6 +24,7 @@ from liveorder.bootstrap import (
     check_calendars,
     check_doors,
     check_files,
+    check_projections,
     open_reader,
     place_of_new_store,
 )
@@ -83,6 +84,7 @@ async def diagnose(settings: Settings, config: Path | None) -> Diagnosis:
         *_calendars(settings, found.calendars),
         *_files(check_files(settings, config)),
         *_doors(settings),
+        *await _projections(settings),
         *await _brokers(settings, found.lease),
     ]
     return Diagnosis(settings=settings.masked(), checks=tuple(_once(checks)))
@@ -186,6 +188,22 @@ def _doors(settings: Settings) -> list[Check]:
     """Checks of the sources, publishers and notifiers in the settings. Nothing is opened."""
     return [
         Check(name=each.field, is_healthy=each.problem is None, detail=each.problem or each.shown) for each in check_doors(settings)
+    ]
+
+
+async def _projections(settings: Settings) -> list[Check]:
+    """Checks of packages' projections. One that fails here is set aside by a running service too. What is wrong with the store
+    or a package, another check says.
+    """
+    if not settings.projections:
+        return []
+    try:
+        found = await check_projections(settings)
+    except LiveOrderError:
+        return []
+    return [
+        Check(name=f"projection {each.name}", is_healthy=each.problem is None, detail=each.problem or "level with the log")
+        for each in found
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liveorder.application.reporting.columns import Column
-from liveorder.application.reporting.figures import moment, money, number, plural
+from liveorder.application.reporting.figures import moment, money, number, plural, without_year
 from liveorder.application.reporting.views import DoubtView
 from liveorder.interfaces.cli.screen import say, suggest
 from liveorder.interfaces.cli.tables import print_pairs, print_table
@@ -16,12 +16,12 @@ def _exposure(doubt: DoubtView) -> str:
 
 
 DOUBTS: tuple[Column[DoubtView], ...] = (
-    Column("Order", lambda doubt: doubt.client_order_id),
+    Column("Order", lambda doubt: doubt.client_order_id, is_id=True),
     Column("Symbol", lambda doubt: doubt.symbol),
     Column("Request", lambda doubt: doubt.kind),
-    Column("Unknown since (UTC)", lambda doubt: moment(doubt.unknown_since)),
+    Column("Since (UTC)", lambda doubt: without_year(doubt.unknown_since)),
     Column("Could come to", _exposure),
-    Column("Account", lambda doubt: f"{doubt.account_id} at {doubt.broker}", rank=1),
+    Column("Account", lambda doubt: f"{doubt.account_id} at {doubt.broker}", rank=1, tells=True),
     Column("Request id", lambda doubt: doubt.request_id, rank=2),
     Column("Signal", lambda doubt: doubt.signal_id, rank=3),
 )

@@ -6,17 +6,16 @@ import errno
 import os
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from pydantic import ValidationError
 from typer.core import TyperGroup
 
-from liveorder.bootstrap import without_secrets
-from liveorder.domain.errors import LiveOrderError
-from liveorder.interfaces.cli.exit_codes import ExitCode, code_of, code_of_system
-from liveorder.interfaces.cli.lists import command_of_package
+from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.screen import screen, shown
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 TRACEBACK_VARIABLE = "LIVEORDER_TRACEBACK"
 
@@ -32,32 +31,47 @@ class Failed(Exception):
 class CommandGroup(TyperGroup):
     """Runs the command and reports its failure. A traceback is shown only for a defect, and only if the environment asks for it."""
 
-    def get_command(self, ctx: Any, name: str) -> Any:
-        """One of ours, or the list of a read model of an installed package."""
-        return super().get_command(ctx, name) or command_of_package(name.replace("-", "_"))
-
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except Failed as failure:
-            raise exit_with(failure.message, failure.code) from None
-        except LiveOrderError as error:
-            raise exit_with(str(error), code_of(type(error))) from None
-        except ValidationError as error:
-            raise exit_with(_first_of(error), ExitCode.INVALID_INPUT) from None
+        except (typer.Exit, typer.Abort, EOFError):
+            raise
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            raise exit_with(without_secrets(_of_system(error)), code_of_system(error)) from None
-        except (typer.Exit, typer.Abort, EOFError):
-            raise
-        except typer.TyperException as error:
-            raise exit_with(_of_usage(error), ExitCode.USAGE) from None
+            from liveorder.interfaces.cli.error_codes import code_of_system
+
+            raise exit_with(_without_secrets(_of_system(error)), code_of_system(error)) from None
         except Exception as error:  # noqa: BLE001 - the outermost handler
-            if os.environ.get(TRACEBACK_VARIABLE):
-                sys.stderr.writelines(map(without_secrets, traceback.format_exc().splitlines(keepends=True)))
-                raise typer.Exit(ExitCode.UNEXPECTED) from None
-            raise exit_with(without_secrets(_of_defect(error)), ExitCode.UNEXPECTED) from None
+            raise _ended_by(error) from None
+
+
+def _ended_by(error: Exception) -> typer.Exit:
+    """What sorts errors is imported only now: a command that succeeds does not need it."""
+    from pydantic import ValidationError
+
+    from liveorder.domain.errors import LiveOrderError
+    from liveorder.interfaces.cli.error_codes import code_of
+
+    match error:
+        case Failed():
+            return exit_with(error.message, error.code)
+        case LiveOrderError():
+            return exit_with(str(error), code_of(type(error)))
+        case ValidationError():
+            return exit_with(_first_of(error), ExitCode.INVALID_INPUT)
+        case typer.TyperException():
+            return exit_with(_of_usage(error), ExitCode.USAGE)
+    if os.environ.get(TRACEBACK_VARIABLE):
+        sys.stderr.writelines(map(_without_secrets, "".join(traceback.format_exception(error)).splitlines(keepends=True)))
+        return typer.Exit(ExitCode.UNEXPECTED)
+    return exit_with(_without_secrets(_of_defect(error)), ExitCode.UNEXPECTED)
+
+
+def _without_secrets(text: str) -> str:
+    from liveorder.bootstrap import without_secrets
+
+    return without_secrets(text)
 
 
 def exit_with(message: str, code: ExitCode) -> typer.Exit:
@@ -83,7 +97,7 @@ def _of_usage(error: typer.TyperException) -> str:
     message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "liveorder"
-    if without_secrets(message) != message or "@" in message:
+    if _without_secrets(message) != message or "@" in message:
         message = "the command line is wrong; it is not repeated here, because it may contain a password"
     return f"{message}; see `{command} --help`" if message else ""
 

@@ -43,8 +43,9 @@ def login(
     """Make the access token of the day."""
     settings = quiet_settings_for(config, None)
     if answer is None:
+        address = kite_login_address(settings, account)
         say("Log in here, in a browser:")
-        suggest(kite_login_address(settings, account))
+        suggest(address)
         answer = typer.prompt("Paste the address that it led to (it is not shown)", hide_input=True)
     with spinner("Asking Kite for the token"):
         done = kite_login(settings, answer, account, file)

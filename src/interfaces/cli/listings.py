@@ -17,10 +17,10 @@ from liveorder.interfaces.cli.results import Result
 from liveorder.interfaces.cli.tables import print_pairs, print_table
 
 RESULTS: tuple[Column[Result], ...] = (
-    Column("Account", lambda row: row.account_id),
-    Column("Strategy", lambda row: row.strategy_name),
+    Column("Account", lambda row: row.account_id, tells=True),
+    Column("Strategy", lambda row: row.strategy_name, tells=True),
     Column("Realized", lambda row: result(row.realized_pnl), justify="right"),
-    Column("Fees", lambda row: money(row.commission), justify="right"),
+    Column("Fees", lambda row: money(row.commission), rank=1, justify="right"),
     Column("Net", lambda row: result(row.realized_pnl_net), justify="right"),
     Column("", lambda row: row.currency),
 )
@@ -33,7 +33,7 @@ def print_list(model: ReadModel[Any, V], rows: Sequence[V], title: str = "") -> 
 def fill_columns(coin: str | None) -> tuple[Column[FillView], ...]:
     """The columns of fills. `coin`: the traded coin, if a fee may be taken out of it."""
     return (
-        Column("Execution", lambda fill: fill.execution_id),
+        Column("Execution", lambda fill: fill.execution_id, rank=3, is_id=True),
         Column("Time (UTC)", lambda fill: moment(fill.filled_at)),
         Column("Quantity", lambda fill: number(fill.quantity), justify="right"),
         Column("Price", lambda fill: price(fill.price), justify="right"),

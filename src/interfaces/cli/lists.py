@@ -14,7 +14,7 @@ import typer
 
 from liveorder.application.reporting.projections.read_model import Filter, ReadModel, V
 from liveorder.application.reporting.read_models import Query
-from liveorder.bootstrap import Settings, StoreReader, installed_read_model, open_reader
+from liveorder.bootstrap import Settings, StoreReader, open_reader
 from liveorder.domain.errors import InvalidInput
 from liveorder.interfaces.cli.listings import print_list
 from liveorder.interfaces.cli.options import AsCsv, AsJson, Config, Newest, Store, a_day, settings_for
@@ -59,16 +59,6 @@ def print_rows(view: type[V], rows: Sequence[V], show: Callable[[Sequence[V]], N
         print_csv(list(view.model_fields), [row.to_dict() for row in rows])
     else:
         show(rows)
-
-
-def command_of_package(name: str) -> Any:
-    """The list of a read model that an installed package brings; None where none does. The package is imported."""
-    model = installed_read_model(name)
-    if model is None:
-        return None
-    app = typer.Typer(add_completion=False)
-    app.command(model.command)(list_command(model))
-    return typer.main.get_command(app)
 
 
 def described_by(command: Command, parameters: dict[str, tuple[Any, Any]], about: str) -> Command:

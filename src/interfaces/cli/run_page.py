@@ -28,10 +28,13 @@ NEWEST = 100
 
 
 class RunOutcome(View):
-    """A run's result. `placed` counts the orders of this run. The lists hold the store's latest ones, of all runs."""
+    """A run's result. `placed` counts the orders that this run sent, `refused` those that it made and a rule refused. `orders` are
+    the latest that it made or changed, `open_orders` all that are left open; positions and dead letters are the store's.
+    """
 
     mode: str
     placed: int
+    refused: int
     orders: tuple[OrderView, ...]
     positions: tuple[PositionView, ...]
     dead_letters: tuple[SignalView, ...]
@@ -39,15 +42,19 @@ class RunOutcome(View):
     in_doubt: tuple[UUID, ...]
     stored: dict[str, str]
     waiting: tuple[UUID, ...] = ()
+    open_orders: tuple[OrderView, ...] = ()
     lost_lease: bool = False
     was_interrupted: bool = False
 
 
 async def outcome_of(views: Views, summary: RunSummary, settings: Settings) -> RunOutcome:
+    own = [order for order_id in sorted(summary.orders) for order in await views.find_orders(str(order_id))]
     return RunOutcome(
         mode=settings.mode.value,
         placed=summary.placed,
-        orders=tuple(await views.orders(Query(newest=NEWEST))),
+        refused=summary.refused,
+        orders=tuple(own),
+        open_orders=tuple(await views.orders(Query(is_open=True, newest=NEWEST))),
         positions=tuple(await views.positions()),
         dead_letters=tuple(await views.signals(Query(status=DEAD_LETTER, newest=NEWEST))),
         resting=tuple(sorted(summary.resting)),
@@ -79,10 +86,13 @@ def print_outcome(outcome: RunOutcome, *, in_full: bool) -> None:
         print_results(results_of(outcome.positions))
         _print_refused(outcome.orders)
         print_dead_letters(outcome.dead_letters)
-    _print_left_open("Resting at the broker", outcome.resting, outcome.orders)
-    _print_left_open("Waiting, not sent yet (liveorder orders --waiting)", outcome.waiting, outcome.orders)
-    _print_left_open("In doubt (liveorder doubts)", outcome.in_doubt, outcome.orders)
-    say(f"{plural(outcome.placed, 'order')} placed by this run. Everything is stored:", "bold")
+    _print_left_open("Resting at the broker", outcome.resting, outcome.open_orders)
+    _print_left_open("Waiting, not sent yet (liveorder orders --waiting)", outcome.waiting, outcome.open_orders)
+    _print_left_open("In doubt (liveorder doubts)", outcome.in_doubt, outcome.open_orders)
+    if outcome.was_interrupted and in_full:
+        say("Interrupted: nothing was sent after that; the next run goes on where this one ended.", "yellow")
+    refused = f", {plural(outcome.refused, 'more was', 'more were')} refused and not sent" if outcome.refused else ""
+    say(f"{plural(outcome.placed, 'order')} placed by this run{refused}. Everything is stored:", "bold")
     for name, place in outcome.stored.items():
         screen().print(shown(f"  {name:<16}", "dim").append_text(shown(place)), soft_wrap=True)
 

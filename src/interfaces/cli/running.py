@@ -72,12 +72,29 @@ def run(
     if quotes is not None and "simulation.quotes" in settings.unread:
         raise InvalidInput("quotes", f"ignored here: {settings.why_unread}", "leave it out")
     sources = sources_for(settings, signals, follow=follow, from_beginning=from_beginning, until_idle=until_idle)
+    _say_how_it_ends(settings, signals, follow=follow, until_idle=until_idle)
     outcome = trade(settings, sources, until_idle=until_idle, is_shadow=shadow, wait_for_lease=standby)
     if as_json:
         print_json(outcome.to_dict())
     else:
         print_outcome(outcome, in_full=until_idle)
-    raise typer.Exit(_code(outcome))
+    raise typer.Exit(ended_by(outcome, until_idle=until_idle))
+
+
+def _say_how_it_ends(settings: Settings, signals: str | None, *, follow: bool, until_idle: bool) -> None:
+    """What a run does that does not end by itself, before it begins."""
+    if until_idle or follow:
+        return
+    if signals is not None:
+        text = "when these signals have ended, it goes on following its orders, until Ctrl-C; --until-idle ends it then"
+    elif not settings.sources:
+        text = (
+            "no source of signals: it follows open orders and carries out commands such as `liveorder submit`, until Ctrl-C; "
+            "--signals FILE --follow, or [[sources]] in the settings, bring signals"
+        )
+    else:
+        return
+    screen(errors=True).print(shown(text))
 
 
 def sources_for(settings: Settings, signals: str | None, *, follow: bool, from_beginning: bool, until_idle: bool) -> list[Source]:
@@ -134,5 +151,8 @@ def _warn_of_halts(halts: Sequence[TradingHalted]) -> None:
         screen(errors=True).print(shown(f"{halt.sentence()}{remedy}", "bold red"), soft_wrap=True)
 
 
-def _code(outcome: RunOutcome) -> ExitCode:
+def ended_by(outcome: RunOutcome, *, until_idle: bool) -> ExitCode:
+    """A service is ended by Ctrl-C, and a run until all is at rest is interrupted by it."""
+    if until_idle and outcome.was_interrupted:
+        return ExitCode.INTERRUPTED
     return ExitCode.OUTCOME_UNKNOWN if outcome.in_doubt else ExitCode.OK

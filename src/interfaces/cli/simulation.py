@@ -14,8 +14,8 @@ from liveorder.domain.errors import SettingsError
 from liveorder.interfaces.cli.interruption import Interruption
 from liveorder.interfaces.cli.options import AsJson, Config, a_path, settings_for
 from liveorder.interfaces.cli.run_page import print_outcome
-from liveorder.interfaces.cli.running import trade
-from liveorder.interfaces.cli.screen import print_json, say
+from liveorder.interfaces.cli.running import ended_by, trade
+from liveorder.interfaces.cli.screen import print_json, say, suggest
 
 EXAMPLES = Path(liveorder.__file__).resolve().parent.parent / "examples"
 """The examples' folder in a checkout."""
@@ -70,3 +70,6 @@ def demo(
         print_json(outcome.to_dict())
     else:
         print_outcome(outcome, in_full=True)
+        say("Look again at any time:")
+        suggest(f"liveorder orders --store {settings.masked()['store']}")
+    raise typer.Exit(ended_by(outcome, until_idle=True))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from liveorder.application.engine.operator_commands import CommandKind
+from liveorder.application.engine.command_kind import CommandKind
 from liveorder.application.reporting.figures import plural
 from liveorder.bootstrap import Settings, emergency_kill
 from liveorder.domain.trading_halt import EVERYTHING, account_scope

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
-from typing import Annotated
-from uuid import uuid4
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-from liveorder.application.engine.operator_commands import CommandKind
+from liveorder.application.engine.command_kind import CommandKind
 from liveorder.application.reporting.projections.orders import ORDERS
 from liveorder.application.reporting.views import OrderView, VerdictView
 from liveorder.bootstrap import Settings
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import OrderType, PositionEffect, Side, TimeInForce
-from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, ask_about, code_for, show_order
+from liveorder.interfaces.cli.asking import (
+    PATIENCE_SECONDS,
+    answer_to,
+    ask,
+    ask_about,
+    code_for,
+    result_of,
+    show_order,
+    warn_of_nobody,
+)
 from liveorder.interfaces.cli.exit_codes import ExitCode
+from liveorder.interfaces.cli.lists import described_by
 from liveorder.interfaces.cli.options import (
     AccountName,
     AnyId,
@@ -30,6 +37,7 @@ from liveorder.interfaces.cli.options import (
     quiet_settings_for,
 )
 from liveorder.interfaces.cli.screen import print_json, say
+from liveorder.interfaces.cli.signal_options import OPTIONS, a_signal
 from liveorder.interfaces.cli.tables import print_table
 from liveorder.interfaces.cli.verdict_page import code_for_verdict, print_verdict
 
@@ -42,53 +50,34 @@ Act = Callable[[Settings, Signal, bool, float], None]
 
 
 def with_a_signal(act: Act, *, only_judged: bool = False) -> Callable[..., None]:
-    """Make a command that takes a signal, as JSON or as options named like its fields. `only_judged`: it needs no id."""
+    """Make a command that takes a signal, as JSON or as options, one for each of its fields. `only_judged`: it needs no id."""
 
-    def command(
-        context: typer.Context,
-        signal: Annotated[str | None, typer.Argument(help="A signal as JSON, or - for standard input.")] = None,
-        symbol: Annotated[str | None, typer.Option("--symbol", help="What to trade.")] = None,
-        side: Annotated[Side | None, typer.Option("--side", case_sensitive=False)] = None,
-        quantity: Quantity = None,
-        position_effect: Annotated[
-            PositionEffect | None, typer.Option("--effect", case_sensitive=False, help="CLOSE never goes beyond zero.")
-        ] = None,
-        percent: Annotated[
-            str | None, typer.Option("--percent", metavar="NUMBER", help="Of what is held, or of the equity.")
-        ] = None,
-        target_quantity: Annotated[str | None, typer.Option("--target", metavar="NUMBER", help="Signed units to hold.")] = None,
-        order_type: Annotated[
-            OrderType | None, typer.Option("--type", case_sensitive=False, help="Default: as the prices say.")
-        ] = None,
-        limit_price: Limit = None,
-        stop_price: Stop = None,
-        time_in_force: Annotated[TimeInForce | None, typer.Option("--time-in-force", case_sensitive=False)] = None,
-        account_id: Annotated[str | None, typer.Option("--account", help="Default: from settings.")] = None,
-        strategy_name: Annotated[str | None, typer.Option("--strategy")] = None,
-        signal_id: Annotated[str | None, typer.Option("--signal-id", help="One id, one order. Default: a new id.")] = None,
-        config: Config = None,
-        store: Store = None,
-        as_json: AsJson = False,
-        timeout: Patience = PATIENCE_SECONDS,
-    ) -> None:
-        given = {name: value for name, value in context.params.items() if name in Signal.model_fields and value is not None}
+    def command(signal: str | None, config: Config, store: Store, as_json: bool, timeout: float, **options: Any) -> None:
+        given = {name: value for name, value in options.items() if value not in (None, [])}
         act(quiet_settings_for(config, store), a_signal(signal, given, only_judged=only_judged), as_json, timeout)
 
-    command.__doc__ = act.__doc__
-    return command
+    own = {"config": (Config, None), "store": (Store, None), "as_json": (AsJson, False), "timeout": (Patience, PATIENCE_SECONDS)}
+    json = Annotated[str | None, typer.Argument(metavar="[SIGNAL]", help="A signal as JSON, or - for standard input.")]
+    return described_by(command, {"signal": (json, None)} | OPTIONS | own, act.__doc__ or "")
 
 
-def submit(settings: Settings, signal: Signal, as_json: bool, timeout: float) -> None:
+def _submit(settings: Settings, signal: Signal, as_json: bool, timeout: float) -> None:
     """Place one order. A known signal returns its existing order."""
-    result = ask(settings, CommandKind.SUBMIT, {"signal": signal.to_json()}, timeout)
-    raise typer.Exit(code_for(show_order(result, as_json=as_json)))
+    answer = answer_to(settings, CommandKind.SUBMIT, {"signal": signal.to_json()}, timeout)
+    order = show_order(result_of(answer), as_json=as_json)
+    warn_of_nobody(settings, answer, [order])
+    raise typer.Exit(code_for(order))
 
 
-def validate(settings: Settings, signal: Signal, as_json: bool, timeout: float) -> None:
+def _validate(settings: Settings, signal: Signal, as_json: bool, timeout: float) -> None:
     """Ask every risk rule about a signal; nothing is stored or sent."""
     verdict = VerdictView.model_validate(ask(settings, CommandKind.VALIDATE, {"signal": signal.to_json()}, timeout))
     print_verdict(verdict, as_json=as_json)
     raise typer.Exit(code_for_verdict(verdict))
+
+
+submit = with_a_signal(_submit)
+validate = with_a_signal(_validate)
 
 
 def close(
@@ -105,7 +94,9 @@ def close(
     if everything is (symbol is not None):
         raise InvalidInput("SYMBOL", "what to close is not said once", "give either SYMBOL or --all")
     wanted = {"symbol": symbol, "strategy_name": strategy, "account_id": account}
-    result = ask(quiet_settings_for(config, store), CommandKind.CLOSE, wanted, timeout)
+    settings = quiet_settings_for(config, store)
+    answer = answer_to(settings, CommandKind.CLOSE, wanted, timeout)
+    result = result_of(answer)
     orders = [OrderView.model_validate(order) for order in result["orders"]]
     if as_json:
         print_json(result)
@@ -116,6 +107,7 @@ def close(
                 say(f"{order.symbol} of {order.strategy_name}: {order.error_message}", "yellow")
         for failure in result["failures"]:
             say(f"not closed: {failure}", "yellow")
+    warn_of_nobody(settings, answer, orders)
     raise typer.Exit(max((ExitCode.REFUSED if result["failures"] else ExitCode.OK, *map(code_for, orders))))
 
 
@@ -171,21 +163,3 @@ def settle(
     seen = {} if found is None else {"broker_order_id": found}
     result = ask_about(quiet_settings_for(config, store), kind, any_id, timeout, evidence=evidence, **seen)
     show_order(result, as_json=as_json)
-
-
-def a_signal(text: str | None, options: Mapping[str, object], *, only_judged: bool = False) -> Signal:
-    """A signal from JSON, or from options with a new id; if it is `only_judged`, JSON without an id gets one too.
-
-    Raises `InvalidInput` and `UnusableSignal`.
-    """
-    if text is None:
-        return Signal(**{"signal_id": f"manual-{uuid4()}", "order_type": _type_by_prices(options), **options})
-    if options:
-        raise InvalidInput("SIGNAL", "given together with options", "use either the JSON or the options")
-    return Signal.parse(sys.stdin.buffer.read() if text == "-" else text, unnamed=f"judged-{uuid4()}" if only_judged else None)
-
-
-def _type_by_prices(options: Mapping[str, object]) -> OrderType:
-    if "limit_price" in options:
-        return OrderType.STOP_LIMIT if "stop_price" in options else OrderType.LIMIT
-    return OrderType.STOP if "stop_price" in options else OrderType.MARKET

@@ -6,7 +6,8 @@ import pytest
 
 from liveorder.domain import errors
 from liveorder.domain.resent_signal import SignalContentDiffers
-from liveorder.interfaces.cli.exit_codes import ExitCode, as_text, code_named, code_of
+from liveorder.interfaces.cli.error_codes import code_named, code_of
+from liveorder.interfaces.cli.exit_codes import ExitCode, as_text
 
 
 def test_every_code_is_documented_on_a_line_of_its_own() -> None:

@@ -13,7 +13,7 @@ from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.values import OrderType
 from liveorder.interfaces.cli.options import a_day, a_moment, a_number
 from liveorder.interfaces.cli.running import sources_for
-from liveorder.interfaces.cli.trading import a_signal
+from liveorder.interfaces.cli.signal_options import a_signal
 
 
 def test_days_times_and_numbers_are_read_exactly() -> None:

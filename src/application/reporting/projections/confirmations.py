@@ -52,7 +52,7 @@ EXECUTION_CONFIRMATIONS = ReadModel(
     beside=ORDERS,
     filters=ORDERS.filters,
     columns=(
-        Column("Order", "client_order_id"),
+        Column("Order", "client_order_id", is_id=True),
         Column("Symbol", "symbol"),
         Column("Side", "side"),
         Column("Filled", lambda order: part(order.filled_quantity, order.quantity), justify="right"),
@@ -60,7 +60,9 @@ EXECUTION_CONFIRMATIONS = ReadModel(
         Column("Value", lambda order: number(order.total_value), rank=2, justify="right"),
         Column("Status", lambda order: status(order.status.value)),
         Column("Filled at (UTC)", lambda order: moment(order.filled_at), rank=3),
-        Column("Signal", "signal_id", rank=4),
-        Column("Notes", "notes", rank=5),
+        Column("Strategy", "strategy_name", rank=4, tells=True),
+        Column("Account", "account_id", rank=4, tells=True),
+        Column("Signal", "signal_id", rank=5, is_id=True),
+        Column("Notes", "notes", rank=6, is_text=True),
     ),
 )

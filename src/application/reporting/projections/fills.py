@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple, cast
 
 from liveorder.application.reporting.columns import Column
-from liveorder.application.reporting.figures import number, price, result
+from liveorder.application.reporting.figures import number, price, result, without_year
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.read_model import (
     BY_ACCOUNT,
@@ -143,17 +143,18 @@ FILLS = ReadModel(
     only={"adjusted_for": ""},
     filters=(BY_SYMBOL, BY_STRATEGY, BY_ACCOUNT, BY_SESSION),
     columns=(
-        Column("Execution", "execution_id"),
-        Column("Time (UTC)", "filled_at"),
+        Column("Time (UTC)", lambda fill: without_year(fill.filled_at)),
         Column("Symbol", "symbol"),
         Column("Side", "side"),
         Column("Quantity", lambda fill: number(fill.quantity), justify="right"),
         Column("Price", lambda fill: price(fill.price), justify="right"),
-        Column("Realized", lambda fill: result(fill.realized_pnl), justify="right"),
-        Column("", "currency"),
-        Column("Session", "session_date", rank=3),
-        Column("Strategy", "strategy_name", rank=1),
-        Column("Account", "account_id", rank=2),
+        Column("Realized", lambda fill: result(fill.realized_pnl), rank=1, justify="right"),
+        Column("", "currency", rank=1),
+        Column("Strategy", "strategy_name", rank=2, tells=True),
+        Column("Account", "account_id", rank=3, tells=True),
+        Column("Session", "session_date", rank=4),
+        Column("Order", "order_id", rank=5, is_id=True),
+        Column("Execution", "execution_id", rank=6, is_id=True),
     ),
 )
 """Written with the positions, whose holdings they grow."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from liveorder.application.recording import domain_events
 from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import without_year
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import Batch, Filter, ReadModel
 from liveorder.application.reporting.views import HistoryView, history_view
@@ -61,12 +62,12 @@ ORDER_HISTORY = ReadModel(
     project=_project,
     view=HistoryView,
     shown=lambda row: history_view(recorded_event(row)),
-    filters=(Filter("order_id", "--order", "Only of the order with this order id.", UUID),),
+    filters=(Filter("order_id", "--order", "Only of this order.", UUID),),
     columns=(
-        Column("Recorded (UTC)", "recorded_at"),
-        Column("Order", "stream_id", rank=2),
+        Column("Recorded (UTC)", lambda item: without_year(item.recorded_at)),
+        Column("Order", "stream_id", rank=2, tells=True),
         Column("Event", "fact"),
-        Column("", "sentence"),
-        Column("By", "actor", rank=1),
+        Column("", "sentence", is_text=True),
+        Column("By", "actor", rank=3),
     ),
 )

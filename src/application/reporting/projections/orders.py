@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from liveorder.application.reporting.columns import Column
-from liveorder.application.reporting.figures import NOTHING, fees, number, part, price, short, status, without_year
+from liveorder.application.reporting.figures import NOTHING, fees, number, part, price, status, without_year
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.read_model import (
@@ -115,7 +115,7 @@ ORDERS = ReadModel(
         Filter("is_waiting", "--waiting", "Only orders that wait before they are sent: for the open, or their broker.", bool),
     ),
     columns=(
-        Column("Order", lambda order: order.client_order_id),
+        Column("Order", lambda order: order.client_order_id, is_id=True),
         Column("Requested", lambda order: without_year(order.requested_at), rank=3),
         Column("Symbol", lambda order: order.symbol),
         Column("Side", lambda order: order.side.value),
@@ -124,10 +124,10 @@ ORDERS = ReadModel(
         Column("Average", lambda order: price(order.average_price), rank=1, justify="right"),
         Column("Fees", _fees_of_order, rank=6, justify="right"),
         Column("Status", lambda order: status(order.status.value)),
-        Column("Signal", lambda order: short(order.signal_id), rank=4),
-        Column("Strategy", lambda order: order.strategy_name, rank=5),
-        Column("Account", lambda order: order.account_id, rank=4),
-        Column("Broker id", lambda order: order.broker_order_id or NOTHING, rank=7),
+        Column("Signal", lambda order: order.signal_id, rank=4, is_id=True),
+        Column("Strategy", lambda order: order.strategy_name, rank=5, tells=True),
+        Column("Account", lambda order: order.account_id, rank=4, tells=True),
+        Column("Broker id", lambda order: order.broker_order_id or NOTHING, rank=7, is_id=True),
         Column("Flags", lambda order: ", ".join(notable_flags(order)), rank=8),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from liveorder.application.reporting.columns import Column
-from liveorder.application.reporting.figures import NOTHING, number, part, short, status, without_year
+from liveorder.application.reporting.figures import NOTHING, number, part, status, without_year
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_STRATEGY, BY_SYMBOL, Batch, Filter, ReadModel
 from liveorder.application.reporting.views import SignalView, dead_letter_view, signal_view
@@ -80,14 +80,16 @@ SIGNALS = ReadModel(
         BY_ACCOUNT,
     ),
     columns=(
-        Column("Signal", lambda signal: short(signal.signal_id)),
+        Column("Signal", lambda signal: signal.signal_id or NOTHING, tells=True),
         Column("Received", lambda signal: without_year(signal.received_at), rank=2),
         Column("Symbol", lambda signal: signal.symbol or NOTHING),
         Column("Side", lambda signal: signal.side.value if signal.side else NOTHING),
+        Column("Strategy", lambda signal: signal.strategy_name or NOTHING, rank=5, tells=True),
+        Column("Account", lambda signal: signal.account_id or NOTHING, rank=5, tells=True),
         Column("Score", lambda signal: number(signal.score), rank=3, justify="right"),
         Column("Filled", _signal_part, rank=1, justify="right"),
         Column("Execution", lambda signal: status(signal.execution_status)),
-        Column("Order", lambda signal: signal.client_order_id or str(signal.order_id or NOTHING), rank=4),
-        Column("Reason", lambda signal: signal.reason or "", rank=5),
+        Column("Order", lambda signal: signal.client_order_id or str(signal.order_id or NOTHING), rank=4, is_id=True),
+        Column("Reason", lambda signal: signal.reason or "", rank=6, is_text=True),
     ),
 )
