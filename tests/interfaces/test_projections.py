@@ -113,6 +113,8 @@ def test_a_list_of_a_package_is_kept_once_the_settings_name_it(cli: CommandLine,
     assert cli.json("counted") == [{"symbol": "ETH/USD", "orders": 1}]
     checks = {check["name"]: check for check in json.loads(cli.run("doctor", "--json").stdout)["checks"]}
     assert (checks["projections.1"]["is_healthy"], checks["projections.1"]["detail"]) == (True, "counted")
+    assert (checks["projection counted"]["is_healthy"], checks["projection failing"]["is_healthy"]) == (True, False)
+    assert "failing is set aside until the next start: RuntimeError: never mind" in checks["projection failing"]["detail"]
 
 
 def test_a_command_that_owns_the_store_opens_none(cli: CommandLine, installed: Path) -> None:

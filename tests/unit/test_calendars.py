@@ -245,5 +245,19 @@ async def test_a_calendar_is_prepared_beside_the_event_loop(monkeypatch: pytest.
         calendars.is_open("no such", utc("2025-03-10T15:00"))
 
 
+def test_calendars_are_built_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library and pandas set aside warnings of their own for the whole process meanwhile, and put back what they found."""
+    built = list[bool]()
+
+    def build(*_: Any) -> Any:
+        built.append(calendars_module._LOADING.locked())
+        raise InvalidInput("calendar", "is built by nobody here", "leave it")
+
+    monkeypatch.setattr(calendars_module, "_load", build)
+    with pytest.raises(InvalidInput):
+        ExchangeCalendars().is_open("XNYS", utc("2025-12-01T15:00"))
+    assert (built, calendars_module._LOADING.locked()) == ([True], False)
+
+
 def test_a_market_that_never_closes_has_no_last_session() -> None:
     assert ExchangeCalendars().last_session("24/7") is None
