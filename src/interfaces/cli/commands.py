@@ -89,7 +89,7 @@ ALSO: Mapping[str, str] = {"summary": "daily-summary", "confirmations": "executi
 """Second, shorter names. The help shows each command once."""
 
 
-class CommandTable(CommandGroup):
+class TabledCommands(CommandGroup):
     """All commands of the table, of read models and of installed packages."""
 
     def __init__(self, **attributes: Any) -> None:

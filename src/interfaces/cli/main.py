@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from liveorder import __version__
-from liveorder.interfaces.cli.commands import HELP, CommandTable
+from liveorder.interfaces.cli.commands import HELP, TabledCommands
 from liveorder.interfaces.cli.exit_codes import as_text
 from liveorder.interfaces.cli.screen import say
 
 app = typer.Typer(
-    cls=CommandTable,
+    cls=TabledCommands,
     name="liveorder",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
