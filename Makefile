@@ -1,6 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+# Two steps into one .venv: what `make run` needs, and on top of it what tests, checks, pages and measurements need.
+INSTALLED := .venv/.installed
+TOOLS := .venv/.tools
 # Half of the time tests wait for processes and disks, so there are more workers than the two cores of a small machine.
 WORKERS ?= 4
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist worksteal
@@ -15,24 +17,25 @@ MIRROR ?= var/mirror
 
 .PHONY: run house test storagefaults coverage check killmatrix killmatrix-positions killmatrix-slice simulate simulate-slice mutations bench docs site mirror clean
 
-run: $(STAMP)
+run: $(INSTALLED)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
 
 # Levels, imports between rooms, the way of an order, names with two meanings, idioms; fails above what was reached.
-house: $(STAMP)
+house: $(TOOLS)
 	$(BIN)/python dev/house.py
 
-test: $(STAMP)
+test: $(TOOLS)
 	$(PYTEST)
 
 # Every call of the disk failing in turn, the power cut everywhere, every page damaged; `make test` has a sample of it.
-storagefaults: $(STAMP)
+storagefaults: $(TOOLS)
 	LIVEORDER_TEST_SWEEP=1 $(PYTEST) -o faulthandler_timeout=1800 tests/storage
 
-coverage: $(STAMP)
-	$(PYTEST) --cov --cov-report=term --cov-report=html
+coverage: $(TOOLS)
+	$(PYTEST) --cov --cov-report=term --cov-report=html --cov-report=json:var/coverage.json
+	$(BIN)/python dev/coverage_figures.py var/coverage.json
 
-check: $(STAMP)
+check: $(TOOLS)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -45,7 +48,7 @@ check: $(STAMP)
 	$(MAKE) killmatrix-slice simulate-slice
 
 # Interrupted, it goes on where it was when it is run again with the same seed.
-killmatrix: $(STAMP)
+killmatrix: $(TOOLS)
 ifeq ($(BROKER),)
 	$(BIN)/python -m tests.crash.killmatrix --of orders --kills $(KILLS) --seed $(SEED) \
 		--results var/killmatrix/seed-$(SEED).jsonl --page docs/reliability.md
@@ -57,34 +60,34 @@ else
 endif
 
 # Exits, waits, transfers and the kill that closes; from 2,000 kills on, each of their boundaries at least 30 times.
-killmatrix-positions: $(STAMP)
+killmatrix-positions: $(TOOLS)
 	$(BIN)/python -m tests.crash.killmatrix --of positions --kills $(KILLS) --seed $(SEED) \
 		--results var/killmatrix/positions-$(SEED).jsonl --page docs/reliability.md
 
-killmatrix-slice: $(STAMP)
+killmatrix-slice: $(TOOLS)
 	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)
 
 # Each seed is one history; a failing one is told in its shortest form.
 # So does this, as long as the code is the same.
-simulate: $(STAMP)
+simulate: $(TOOLS)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --results var/simulation/results.jsonl --page docs/reliability.md
 
-simulate-slice: $(STAMP)
+simulate-slice: $(TOOLS)
 	$(BIN)/python -m tests.simulation --seeds 2000
 
 # Each setting and each field of a signal ignored, one after the other: its row in tests/effects must fail.
-mutations: $(STAMP)
+mutations: $(TOOLS)
 	$(BIN)/python -m tests.effects
 
-bench: $(STAMP)
+bench: $(TOOLS)
 	$(BIN)/python -m benchmarks
 
 # The pages that are drawn from the code, then the site of all of them, in var/docs/index.html.
-docs: $(STAMP)
+docs: $(TOOLS)
 	$(BIN)/python docs/generate.py
 	$(MAKE) site
 
-site: $(STAMP)
+site: $(TOOLS)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . var/docs
 
 # The tree with `src` named `liveorder`, for tools that find a module by its path.
@@ -96,7 +99,11 @@ mirror:
 clean:
 	rm -rf .venv build dist htmlcov var/docs var/mirror .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 
-$(STAMP): pyproject.toml setup.py constraints.txt
+$(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(TOOLS): $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
