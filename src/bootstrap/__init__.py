@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from liveorder.bootstrap.reader import rebuild_views as rebuild_views
     from liveorder.bootstrap.reader import verify_views as verify_views
     from liveorder.bootstrap.service import open_service as open_service
+    from liveorder.bootstrap.supervision import supervised as supervised
     from liveorder.bootstrap.supplied import Supplied as Supplied
     from liveorder.bootstrap.supplied import SuppliedNotifier as SuppliedNotifier
     from liveorder.bootstrap.upkeep import BrokerCheck as BrokerCheck
@@ -68,6 +69,7 @@ _EXPORTS = {
     "liveorder.bootstrap.projections": ("installed_read_model",),
     "liveorder.bootstrap.reader": ("StoreReader", "check_projections", "open_reader", "rebuild_views", "verify_views"),
     "liveorder.bootstrap.service": ("open_service",),
+    "liveorder.bootstrap.supervision": ("supervised",),
     "liveorder.bootstrap.supplied": ("Supplied", "SuppliedNotifier"),
     "liveorder.bootstrap.upkeep": (
         "BrokerCheck",

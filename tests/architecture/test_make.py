@@ -94,5 +94,5 @@ def test_the_coverage_passes_from_its_bound_on(tmp_path: Path) -> None:
 
 
 def figures(report: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "dev/coverage_figures.py", report]
+    command = [sys.executable, str(ROOT / "dev/coverage_figures.py"), str(report)]
     return subprocess.run(command, capture_output=True, text=True, check=False)

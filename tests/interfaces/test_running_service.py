@@ -47,6 +47,17 @@ def test_commands_are_carried_out_by_the_service_that_owns_the_store(cli: Comman
     assert [(row["strategy_name"], row["status"]) for row in cli.json("positions")] == [("default", "CLOSED"), ("carry", "CLOSED")]
 
 
+def test_a_check_tells_a_service_that_trades_from_one_that_is_halted_and_from_none(cli: CommandLine) -> None:
+    """By its exit code, for whoever watches over containers and machines."""
+    with service(cli) as running:
+        assert cli.run("status", "--check").exit_code == ExitCode.OK
+        assert cli.run("kill").exit_code == ExitCode.OK
+        assert cli.run("status", "--check").exit_code == ExitCode.HALTED
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=ENOUGH_SECONDS)
+        assert cli.run("status", "--check").exit_code == ExitCode.UNHEALTHY
+
+
 def test_a_doubt_is_told_with_what_the_broker_was_asked_and_answered(cli: CommandLine) -> None:
     leaves_in_doubt(cli)
     with service(cli) as running:
@@ -146,7 +157,7 @@ def test_a_venue_of_its_own_serves_a_trader_and_ends_when_told(cli: CommandLine,
     monkeypatch.setenv("LIVEORDER_SIMULATION__VENUE", ready.read_text())
     trader = cli.start("submit", json.dumps(coin("a")), "--json")
     assert json.loads(trader.communicate(timeout=ENOUGH_SECONDS)[0])["broker_order_id"] == "V1"
-    (log,) = (cli.folder / "logs").iterdir()
+    (log,) = (cli.folder / "logs").glob("orders_*.log")
     assert f"Ignored here: simulation.venue_data; the venue at {ready.read_text()} has its own" in log.read_text()
     venue.send_signal(signal.SIGTERM)
     out, _ = venue.communicate(timeout=ENOUGH_SECONDS)

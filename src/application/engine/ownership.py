@@ -56,6 +56,8 @@ class Ownership:
         self._clock, self._log, self._on_lost = clock, log, on_lost
         self._epoch = 0
         self.lost = asyncio.Event()
+        self.answered_at = clock.monotonic()
+        """When the store's writer last answered, if only with an error. A writer that hangs answers nothing."""
 
     @property
     def is_ours(self) -> bool:
@@ -82,7 +84,7 @@ class Ownership:
         try:
             epoch = await self.lease.acquire(self._owner, self._lease_seconds)
             if epoch is not None:
-                self._epoch = epoch
+                self._epoch, self.answered_at = epoch, self._clock.monotonic()
                 return None
             state = await self.lease.state()
         except (StoreUnavailable, LeaseLost) as error:
@@ -98,7 +100,11 @@ class Ownership:
         """Renew the lease until it is lost."""
         while True:
             await self._clock.sleep(self._lease_seconds / 3)
-            if not await self.lease.renew(self._lease_seconds):
+            try:
+                is_still_ours = await self.lease.renew(self._lease_seconds)
+            finally:
+                self.answered_at = self._clock.monotonic()
+            if not is_still_ours:
                 self.lose("another process took this store over")
                 return
 

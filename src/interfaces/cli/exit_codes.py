@@ -46,7 +46,7 @@ MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.OUTCOME_UNKNOWN: "it may or may not have happened; look before doing it again",
     ExitCode.NOT_FLAT: "kill: trading is halted, and a broker still holds orders or positions, or could not be asked",
     ExitCode.DIFFERS: "reconcile, replay --verify: what was compared differs",
-    ExitCode.UNHEALTHY: "doctor: a check failed",
+    ExitCode.UNHEALTHY: "doctor: a check failed; status --check: no service runs",
     ExitCode.INTERRUPTED: "interrupted before it was done",
 }
 

@@ -14,12 +14,13 @@ from liveorder.domain.errors import OrderNotFound
 from liveorder.domain.fees_in_kind import SETTLED_WITHIN
 from liveorder.domain.position_adjustment import PositionAdjusted, position_stream
 from liveorder.domain.values import Side
+from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.lists import read
 from liveorder.interfaces.cli.lookups import the_order
 from liveorder.interfaces.cli.options import AnyId, AsJson, Config, Store, a_moment, settings_for
 from liveorder.interfaces.cli.order_page import print_order
 from liveorder.interfaces.cli.screen import print_json
-from liveorder.interfaces.cli.status_page import print_status, status_of
+from liveorder.interfaces.cli.status_page import StatusView, print_status, status_of
 
 
 def order(
@@ -68,7 +69,14 @@ async def _kept_in_kind(reader: StoreReader, order: OrderView, at: datetime | No
     ]
 
 
-def status(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:
+def status(
+    check: Annotated[
+        bool, typer.Option("--check", help="End with exit code 15 if no service runs, and with 10 if trading is halted.")
+    ] = False,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
     """Show whether a service runs, whether trading is halted, and how many orders there are."""
     settings = settings_for(config, store)
     found = read(settings, lambda reader: status_of(reader, settings))
@@ -76,3 +84,12 @@ def status(config: Config = None, store: Store = None, as_json: AsJson = False) 
         print_json(found.to_dict())
     else:
         print_status(found)
+    if check:
+        raise typer.Exit(_health_of(found))
+
+
+def _health_of(status: StatusView) -> ExitCode:
+    """A service that hangs loses its lease, so that it counts as none."""
+    if status.owner is None:
+        return ExitCode.UNHEALTHY
+    return ExitCode.HALTED if status.halts else ExitCode.OK
