@@ -1,4 +1,5 @@
 from setuptools import find_packages, setup
 
-packages = ["liveorder", *(f"liveorder.{name}" for name in find_packages("src"))]
-setup(package_dir={"liveorder": "src"}, packages=packages)
+# The examples are a package of the wheel too: `liveorder demo` runs them wherever it is installed.
+packages = ["liveorder", *(f"liveorder.{name}" for name in find_packages("src")), "liveorder.examples"]
+setup(package_dir={"liveorder": "src", "liveorder.examples": "examples"}, packages=packages)

@@ -10,15 +10,15 @@ import typer
 
 import liveorder
 from liveorder.bootstrap import file_source, serve_venue
-from liveorder.domain.errors import SettingsError
 from liveorder.interfaces.cli.interruption import Interruption
 from liveorder.interfaces.cli.options import AsJson, Config, a_path, settings_for
 from liveorder.interfaces.cli.run_page import print_outcome
 from liveorder.interfaces.cli.running import ended_by, trade
 from liveorder.interfaces.cli.screen import print_json, say, suggest
 
-EXAMPLES = Path(liveorder.__file__).resolve().parent.parent / "examples"
-"""The examples' folder in a checkout."""
+_PACKAGE = Path(liveorder.__file__).resolve().parent
+EXAMPLES = next(filter(Path.is_dir, (_PACKAGE / "examples", _PACKAGE.parent / "examples")))
+"""The examples' folder: in the package where it is installed, beside it in a checkout."""
 
 
 def venue(
@@ -53,12 +53,11 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the shipped example. A second run finds every signal known and places nothing."""
-    if not (EXAMPLES / "signals.jsonl").is_file():
-        raise SettingsError(f"no example at {EXAMPLES}; it comes with the source: clone the repository and run it there")
     settings = settings_for(
         EXAMPLES / "liveorder.toml",
         f"sqlite:///{directory / 'liveorder.db'}",
         read_model=f"sqlite:///{directory / 'liveorder-views.db'}",
+        confirmations=directory / "confirmations.jsonl",
         logs={"directory": directory / "logs"},
         simulation={
             "quotes": EXAMPLES / "quotes.csv",
