@@ -129,7 +129,7 @@ def _notices(door: Door, notifier: Opener[Notifier]) -> Opener[Outlet]:
 
 
 def _confirmations(publisher: Opener[Publisher]) -> Opener[Outlet]:
-    return lambda store, clock, log: Confirmations(publisher(store, clock, log))
+    return lambda store, clock, log: Confirmations(publisher(store, clock, log), log)
 
 
 def _refuse_same_names(named: Sequence[tuple[str, str]]) -> None:

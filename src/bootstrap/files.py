@@ -13,6 +13,7 @@ from liveorder.bootstrap.projections import files_of_projections
 from liveorder.bootstrap.venue_files import venue_path
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.database_url import SqliteUrl, database_url
+from liveorder.infrastructure.logs import ORDERS
 from liveorder.infrastructure.settings import Settings
 from liveorder.infrastructure.settings.doors import publishers
 
@@ -52,7 +53,12 @@ def _databases(settings: Settings) -> Iterator[Path]:
 
 
 def _logs(settings: Settings) -> Iterable[Path]:
-    return settings.logs.directory.glob("orders_*.log")
+    logs = settings.logs
+    current = [logs.directory / name for name in (logs.service_file, logs.signals_file) if name is not None]
+    return [
+        *current,
+        *(path for name in (ORDERS, *(each.stem for each in current)) for path in logs.directory.glob(f"{name}_*.log")),
+    ]
 
 
 def _of(path: Path | None) -> Iterable[Path]:

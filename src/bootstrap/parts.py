@@ -60,10 +60,12 @@ def clock_of(settings: Settings, not_before: datetime | None = None) -> Clock:
 
 
 def log_of(settings: Settings, clock: Clock, console: TextIO | None = None) -> StructuredLog:
-    from liveorder.infrastructure.logs import StructuredLog
+    from liveorder.infrastructure.logs import LogFiles, StructuredLog
 
     shown = console or (sys.stderr if settings.logs.console else None)
-    return StructuredLog(clock, shown, settings.logs.directory, settings.secrets)
+    logs = settings.logs
+    files = LogFiles(logs.directory, logs.service_file, logs.signals_file, logs.keep_days, logs.keep_megabytes)
+    return StructuredLog(clock, shown, files, settings.secrets)
 
 
 def log_given(log: ActivityLog | Logger | LoggerAdapter[Any], settings: Settings) -> ActivityLog:

@@ -31,6 +31,15 @@ def few(names: Iterable[object]) -> str:
     return ", ".join(every[:NAMED_AT_MOST]) + more
 
 
+def in_currency(amount: Decimal, currency: str) -> str:
+    """`$235.15`, `235.15 CHF`: with the sign of the currency where it is one's own."""
+    sign = _SIGNS.get(currency)
+    return f"{plain(amount)} {currency}" if sign is None else f"{sign}{plain(amount)}"
+
+
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥"}
+
+
 def words(code: str) -> str:
     return code.replace("_", " ").lower()
 

@@ -1,4 +1,6 @@
-"""Log lines: for people on the console, for machines in a daily file. External text can forge no line, and no secret is shown."""
+"""Log lines: for people on the console and in files, for machines in a daily file. External text can forge no line, and no
+secret is shown.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ import math
 import sys
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from contextlib import AbstractContextManager, suppress
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,31 +23,52 @@ from structlog.contextvars import bound_contextvars, merge_contextvars
 from liveorder.application.ports.activity_log import REPEATED
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.visible_text import visible
-from liveorder.infrastructure.daily_file import DailyFile
+from liveorder.infrastructure.daily_file import CurrentFile, DailyFile, delete_old
 from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
 
 MAX_TEXT_LENGTH = 8192
 """Maximum number of characters of one text in a line; the rest is cut."""
 
+ORDERS = "orders"
+
 _Record = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogFiles:
+    """Which files there are in `directory`, and for how long. `service` and `signals`: names, None writes no such file."""
+
+    directory: Path
+    service: Path | None = None
+    signals: Path | None = None
+    keep_days: int | None = None
+    keep_megabytes: int | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the names of files of earlier days begin with."""
+        return (ORDERS, *(name.stem for name in (self.service, self.signals) if name is not None))
 
 
 class StructuredLog:
     """The `ActivityLog` of a running service, on structlog.
 
-    Console: ``2024-11-24 10:30:12 | [EXECUTION] | Order filled: 100 @ 235.15 | signal_id=sig_1 order_id=0193…``, times in UTC.
+    Console: ``2024-11-24 10:30:12 | [EXECUTION] | Order filled: 100 @ $235.15 | signal_id=sig_1 order_id=0193…``, times in UTC.
 
-    File: JSON objects with `timestamp`, `level`, `category`, `event_type`, `message` and every field, in `orders_YYYYMMDD.log`.
-    Lines that repeat an earlier one go to the file only. If the file cannot be written, that is reported once on stderr, and
-    trading goes on.
+    Files: the same lines in `LogFiles.service`, and those of signals in `LogFiles.signals`; JSON objects with `timestamp`, `level`,
+    `category`, `event_type`, `message` and every field, in `orders_YYYYMMDD.log`. Lines that repeat an earlier one go to the last
+    only. If a file cannot be written, that is reported once on stderr, and the others and trading go on.
     """
 
     def __init__(
-        self, clock: Clock, console: TextIO | None = None, directory: Path | None = None, secrets: Collection[SecretStr] = ()
+        self, clock: Clock, console: TextIO | None = None, files: LogFiles | None = None, secrets: Collection[SecretStr] = ()
     ) -> None:
-        """`console` and `directory`: None writes no such lines. `secrets` are masked wherever they appear."""
+        """`console` and `files`: None writes no such lines. `secrets` are masked wherever they appear."""
         self._clock, self._console, self._has_complained = clock, console, False
-        self._file = None if directory is None else DailyFile(directory, "orders", ".log")
+        self._files, self._day = files, date.min
+        self._orders = None if files is None else DailyFile(files.directory, ORDERS)
+        self._service = _current(files.directory, files.service) if files is not None else None
+        self._signals = _current(files.directory, files.signals) if files is not None else None
         self._logger = structlog.wrap_logger(
             self,
             wrapper_class=structlog.BoundLogger,
@@ -62,15 +86,42 @@ class StructuredLog:
         return bound_contextvars(**ids)
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        for file in (self._orders, self._service, self._signals):
+            if file is not None:
+                file.close()
 
     def info(self, record: _Record) -> None:
         """Called by structlog with the finished record."""
-        if self._console is not None and record["event_type"] != REPEATED:
-            _print(self._console, _console_line(record))
-        if self._file is not None:
-            self._file.append(self._clock.now().date(), json.dumps(record).encode() + b"\n")
+        is_new, line, day = record["event_type"] != REPEATED, _console_line(record), self._clock.now().date()
+        if self._console is not None and is_new:
+            _print(self._console, line)
+        self._append(self._orders, day, json.dumps(record))
+        if is_new:
+            self._append(self._service, day, line)
+        if is_new and "signal_id" in record:
+            self._append(self._signals, day, line)
+        if day != self._day:
+            self._day = day
+            self._delete_old()
+
+    def _append(self, file: CurrentFile | DailyFile | None, day: date, line: str) -> None:
+        """One file that cannot be written keeps no line from the others."""
+        if file is None:
+            return
+        try:
+            file.append(day, line.encode("utf-8", "backslashreplace") + b"\n")
+        except OSError as error:
+            self._complain(error)
+
+    def _delete_old(self) -> None:
+        """By the machine's clock: a simulation's may be years ahead."""
+        files = self._files
+        if files is None or not files.directory.is_dir():
+            return
+        try:
+            delete_old(files.directory, files.names, datetime.now(UTC), files.keep_days, files.keep_megabytes)
+        except OSError as error:
+            self._complain(error)
 
     def _stamp(self, logger: object, method: str, record: _Record) -> _Record:
         stamp = {"timestamp": self._clock.now().isoformat(timespec="milliseconds")}
@@ -82,6 +133,10 @@ class StructuredLog:
             _print(sys.stderr, f"liveorder: log lines are being lost ({visible(str(error))}); trading goes on")
 
 
+def _current(directory: Path, name: Path | None) -> CurrentFile | None:
+    return None if name is None else CurrentFile(directory / name)
+
+
 def _gather_fields(logger: object, method: str, record: _Record) -> _Record:
     """One flat record. The line's own fields come first, and a field of the same name cannot overwrite them."""
     sentence, category, fields = record.pop("event"), record.pop("category"), record.pop("fields")
@@ -89,7 +144,7 @@ def _gather_fields(logger: object, method: str, record: _Record) -> _Record:
     own = {
         "level": {"ERROR": "error", "WARNING": "warning"}.get(category, "info"),
         "category": category,
-        "event_type": given.pop("event_type", category.lower().replace(" ", "_")),
+        "event_type": given.pop("event_type", "ERROR" if category == "ERROR" else category.lower().replace(" ", "_")),
         "message": sentence,
     }
     return own | {name: value for name, value in given.items() if name not in own}
@@ -155,12 +210,16 @@ class StandardLog(StructuredLog):
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
 
 
+_FOR_MACHINES = frozenset({"client_order_id", "broker_order_id", "execution_id", "event_id"})
+"""Ids that the lines for people leave out: those of the signal and of the order find the rest."""
+
+
 def _console_line(record: Mapping[str, Any]) -> str:
     return f"{record['timestamp'][:19].replace('T', ' ')} | {_line(record)}"
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    ids = " ".join(f"{name}={value}" for name, value in record.items() if name.endswith("_id"))
+    ids = " ".join(f"{name}={value}" for name, value in record.items() if name.endswith("_id") and name not in _FOR_MACHINES)
     return f"[{record['category']}] | {record['message']}" + (f" | {ids}" if ids else "")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import time
 from contextlib import closing, redirect_stderr
 from datetime import date
 from functools import partial
@@ -24,6 +26,7 @@ from tests.effects.observing import (
     KEYS,
     LIMIT,
     Effect,
+    Observe,
     becomes,
     in_real_time,
     leaves,
@@ -49,6 +52,26 @@ async def _said_on_the_console(folder: Path) -> bool:
     with redirect_stderr(io.StringIO()) as console, closing(log_of(settings, clock_of(settings))) as log:
         log.write("WORD", "a word")
     return bool(console.getvalue())
+
+
+def _leaves_a_log(name: str, **logs: Any) -> Observe:
+    return leaves(f"logs/{name}", store="sqlite:///mine.db", logs={"console": False, "directory": Path("logs"), **logs})
+
+
+def _keeps_a_log_of_last_year(**logs: Any) -> Observe:
+    """Whether a file of 2 MB that was last written 300 days ago is there after a line of today."""
+
+    def observe(folder: Path) -> bool:
+        old = folder / "orders_20240101.log"
+        old.write_bytes(bytes(2_000_000))
+        moment = time.time() - 300 * 86_400
+        os.utime(old, (moment, moment))
+        settings = settings_in(folder, {}, {"logs": {"directory": folder, **logs}})
+        with closing(log_of(settings, clock_of(settings))) as log:
+            log.write("WORD", "a word")
+        return old.exists()
+
+    return observe
 
 
 def _attempts(order: LiveOrder) -> tuple[int, str | None]:
@@ -230,6 +253,10 @@ ROWS = {
     ),
     "engine.signals_at_once": Effect(2, staged(_at_once, SILENT, engine={"signals_at_once": 2})),
     "logs.directory": Effect(True, leaves("said/*", store="sqlite:///mine.db", logs={"console": False, "directory": Path("said")})),
+    "logs.service_file": Effect(True, _leaves_a_log("lines.log", service_file=Path("lines.log"))),
+    "logs.signals_file": Effect(True, _leaves_a_log("journeys.log", signals_file=Path("journeys.log"))),
+    "logs.keep_days": Effect(False, _keeps_a_log_of_last_year(keep_days=30)),
+    "logs.keep_megabytes": Effect(False, _keeps_a_log_of_last_year(keep_days=None, keep_megabytes=1)),
     "logs.console": Effect(False, in_real_time(_said_on_the_console)),
     "telegram.enabled": Effect("telegram.enabled is true", refusal(telegram={"enabled": True})),
 }

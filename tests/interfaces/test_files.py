@@ -122,7 +122,7 @@ def test_the_doctor_says_what_others_may_do_and_changes_nothing(cli: CommandLine
     (cli.folder / ".env").touch()
     for name, mode in open_to_others.items():
         (cli.folder / name).chmod(mode)
-    (log,) = (cli.folder / "logs").iterdir()
+    (log,) = (cli.folder / "logs").glob("orders_*.log")
     log.chmod(0o664)
     (cli.folder / "logs").chmod(0o755)
     result = cli.run("doctor")

@@ -247,7 +247,7 @@ class Environment:
         )
         self._defect.engine(engine)
         projector = Projector(store, self.views, self.clock, partial(self._on_error, "Read models"))
-        outbox = Outbox(store, Confirmations(self.receiver), self.clock, partial(self._on_error, "Confirmations"))
+        outbox = Outbox(store, Confirmations(self.receiver, self.log), self.clock, partial(self._on_error, "Confirmations"))
         return Service(engine, store.commands, self.views, projector, [self.feed], [outbox])  # type: ignore[arg-type]  # nobody reads lists here
 
     def _connection(self, account_id: str, life: ServiceLife) -> AccountConnection:

@@ -33,6 +33,7 @@ from liveorder.infrastructure.eventstore.integrity import inspect
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.testing.venue.orders import Trade, TradeKind, VenueOrder
 from tests.harness.holdings_by_log import holding_of
+from tests.harness.worlds import RememberedLog
 from tests.simulation.auditor import MAPPER
 from tests.simulation.environment import ACCOUNT, NAMESPACE, Environment, Violation
 from tests.simulation.outside import Receiver
@@ -303,7 +304,7 @@ async def _told(environment: Environment, events: list[RecordedEvent]) -> AsyncI
 
 async def _confirmations(events: list[RecordedEvent]) -> dict[str, str]:
     known, receiver = KnownOrders(), Receiver(Trace(lambda: 0.0))
-    outlet = Confirmations(receiver)
+    outlet = Confirmations(receiver, RememberedLog())
     for item in events:
         changes = known.advance(streams_of([item]))
         outlet.consider(item, changes[0] if changes else None)

@@ -1,9 +1,11 @@
 import asyncio
+import fcntl
 import io
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -16,8 +18,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from liveorder.application.ports.activity_log import REPEATED, ActivityLog
-from liveorder.infrastructure.daily_file import DailyFile
-from liveorder.infrastructure.logs import StructuredLog
+from liveorder.infrastructure.daily_file import MEGABYTE, CurrentFile, DailyFile, LineFile, delete_old
+from liveorder.infrastructure.logs import LogFiles, StructuredLog
 from liveorder.infrastructure.secrecy import MASK, Censor
 
 
@@ -40,7 +42,8 @@ class Book:
 
     def __init__(self, directory: Path | None = None, **options: Any) -> None:
         self.clock, self.console, self.directory = StillClock(), io.StringIO(), directory
-        self.log = StructuredLog(self.clock, self.console, directory, **options)
+        files = None if directory is None else LogFiles(directory, Path("execution_service.log"), Path("signal_processing.log"))
+        self.log = StructuredLog(self.clock, self.console, files, **options)
 
     def lines(self) -> list[str]:
         return self.console.getvalue().splitlines()
@@ -48,6 +51,10 @@ class Book:
     def records(self, day: str = "20241124") -> list[dict[str, Any]]:
         assert self.directory is not None
         return [json.loads(line) for line in (self.directory / f"orders_{day}.log").read_bytes().split(b"\n") if line]
+
+    def written(self, name: str) -> list[str]:
+        assert self.directory is not None
+        return (self.directory / name).read_text().splitlines()
 
 
 @pytest.fixture
@@ -94,7 +101,7 @@ def test_a_json_line_has_type_and_exact_figures(book: Book) -> None:
 def test_the_event_type_defaults_to_the_category(book: Book) -> None:
     book.log.write("DEAD LETTER", "unusable")
     book.log.write("ERROR", "broken")
-    assert [(record["event_type"], record["level"]) for record in book.records()] == [("dead_letter", "info"), ("error", "error")]
+    assert [(record["event_type"], record["level"]) for record in book.records()] == [("dead_letter", "info"), ("ERROR", "error")]
 
 
 def test_each_utc_day_has_its_file(book: Book) -> None:
@@ -124,6 +131,159 @@ def test_a_field_cannot_pass_for_what_the_line_says_of_itself(book: Book) -> Non
     assert (record["message"], record["level"], record["timestamp"][:4]) == ("refused", "info", "2024")
 
 
+# --- files ---------------------------------------------------------------------------------------------------------------------
+
+SERVICE, SIGNALS = "execution_service.log", "signal_processing.log"
+
+
+def test_the_files_of_lines_have_what_the_console_has_and_one_of_them_only_signals(book: Book) -> None:
+    book.log.write("LEASE", "Standing by")
+    book.log.write("EXECUTION", "Received order: sig_1", signal_id="sig_1")
+    book.log.write("WARNING", "Received order: sig_1", event_type=REPEATED, signal_id="sig_1")
+    assert book.written(SERVICE) == book.lines()
+    assert book.written(SIGNALS) == ["2024-11-24 10:30:12 | [EXECUTION] | Received order: sig_1 | signal_id=sig_1"]
+
+
+def test_the_files_of_lines_are_private_and_hold_no_secret(book: Book) -> None:
+    book.log.write("ERROR", "hunter2 was refused", signal_id="s")
+    assert book.directory is not None
+    assert {path.stat().st_mode & 0o777 for path in book.directory.iterdir()} == {0o600}
+    assert [path.name for path in book.directory.iterdir() if "hunter2" in path.read_text()] == []
+
+
+def test_a_day_that_is_over_is_put_away_under_its_date(book: Book) -> None:
+    book.log.write("A", "before midnight")
+    book.clock.time = datetime(2024, 11, 25, 0, 0, tzinfo=UTC)
+    book.log.write("A", "after midnight")
+    assert book.written("execution_service_20241124.log") == ["2024-11-24 10:30:12 | [A] | before midnight"]
+    assert book.written(SERVICE) == ["2024-11-25 00:00:00 | [A] | after midnight"]
+
+
+def test_a_start_puts_away_what_an_earlier_day_left(book: Book) -> None:
+    assert book.directory is not None
+    book.directory.mkdir()
+    (book.directory / SERVICE).write_text("2024-11-20 09:00:00 | [A] | of long ago\n")
+    (book.directory / "execution_service_20241120.log").write_text("of another run\n")
+    book.log.write("A", "now")
+    assert book.written("execution_service_20241120-2.log") == ["2024-11-20 09:00:00 | [A] | of long ago"]
+    assert book.written("execution_service_20241120.log") == ["of another run"]
+    assert book.written(SERVICE) == ["2024-11-24 10:30:12 | [A] | now"]
+
+
+def test_two_processes_that_meet_at_midnight_lose_no_line(tmp_path: Path) -> None:
+    files = [CurrentFile(tmp_path / SERVICE) for _ in range(2)]
+    for day in ("2024-11-24", "2024-11-25", "2024-11-26"):
+        for number, file in enumerate(files):
+            file.append(date.fromisoformat(day), f"{day} of {number}\n".encode())
+    for file in files:
+        file.close()
+    assert {path.name: path.read_text().split("\n")[:-1] for path in tmp_path.iterdir()} == {
+        "execution_service_20241124.log": ["2024-11-24 of 0", "2024-11-24 of 1"],
+        "execution_service_20241125.log": ["2024-11-25 of 0", "2024-11-25 of 1"],
+        SERVICE: ["2024-11-26 of 0", "2024-11-26 of 1"],
+    }
+
+
+def test_who_cannot_put_away_now_writes_on_and_does_it_later(tmp_path: Path) -> None:
+    """Another process is at it, and perhaps stopped: nobody waits for that."""
+    file = CurrentFile(tmp_path / SERVICE)
+    file.append(date(2024, 11, 24), b"2024-11-24 one\n")
+    holder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    file.append(date(2024, 11, 25), b"2024-11-25 two\n")
+    os.close(holder)
+    file.append(date(2024, 11, 25), b"2024-11-25 three\n")
+    file.close()
+    assert (tmp_path / "execution_service_20241124.log").read_bytes() == b"2024-11-24 one\n2024-11-25 two\n"
+    assert (tmp_path / SERVICE).read_bytes() == b"2024-11-25 three\n"
+
+
+@pytest.mark.parametrize("name", ["orders_20241124.log", SERVICE, SIGNALS])
+def test_a_file_that_was_moved_away_is_written_anew(book: Book, name: str) -> None:
+    """As logrotate does, without a word to us."""
+    book.log.write("A", "one", signal_id="s")
+    assert book.directory is not None
+    (book.directory / name).rename(book.directory / "elsewhere")
+    book.log.write("A", "two", signal_id="s")
+    assert ["one" in line for line in book.written("elsewhere")] == [True]
+    assert ["two" in line for line in book.written(name)] == [True]
+
+
+@pytest.mark.parametrize("name", ["orders_20241124.log", SERVICE, SIGNALS])
+def test_a_file_that_cannot_be_written_keeps_no_line_from_the_others(
+    book: Book, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A symbolic link, through which nothing is written, and a full disk."""
+    assert book.directory is not None
+    book.directory.mkdir()
+    (book.directory / name).symlink_to("/dev/full")
+    book.log.write("A", "one", signal_id="s")
+    others = {"orders_20241124.log", SERVICE, SIGNALS} - {name}
+    assert [other for other in others if len(book.written(other)) != 1] == []
+    assert "symbolic link" in capsys.readouterr().err
+
+
+# --- retention -----------------------------------------------------------------------------------------------------------------
+
+NOW = datetime(2024, 11, 24, 10, 30, 12, tzinfo=UTC)
+OWN = ("orders", "execution_service", "signal_processing")
+
+
+def aged(folder: Path, name: str, days: float, size: int = 1) -> Path:
+    path = folder / name
+    path.write_bytes(b"x" * size)
+    moment = (NOW - timedelta(days=days)).timestamp()
+    os.utime(path, (moment, moment))
+    return path
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_what_is_older_than_is_kept_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    kept = {"orders_20241120.log", "execution_service.log", "backup_20200101.log", "orders_20200101.log.gz", "orders_2020.log"}
+    for name in kept:
+        aged(tmp_path, name, 4 if name == "orders_20241120.log" else 400)
+    for name in ("orders_20231010.log", "execution_service_20231010.log", "signal_processing_20231010-2.log"):
+        aged(tmp_path, name, 31)
+    (tmp_path / "orders_20200102.log").symlink_to(aged(tmp_path, "target", 400))
+    delete_old(tmp_path, OWN, NOW, 30, None)
+    assert names(tmp_path) == kept | {"target", "orders_20200102.log"}
+
+
+def test_the_oldest_go_until_there_is_room_but_none_of_today(tmp_path: Path) -> None:
+    for days in (0.1, 3, 4, 5):
+        aged(tmp_path, f"orders_2024110{round(days)}.log", days, MEGABYTE)
+    delete_old(tmp_path, OWN, NOW, None, 2)
+    assert names(tmp_path) == {"orders_20241100.log", "orders_20241103.log"}
+    aged(tmp_path, "orders_20241100.log", 0.1, 3 * MEGABYTE)
+    delete_old(tmp_path, OWN, NOW, None, 2)
+    assert names(tmp_path) == {"orders_20241100.log"}
+
+
+def test_without_limits_everything_is_kept(tmp_path: Path) -> None:
+    aged(tmp_path, "orders_19990101.log", 9000)
+    delete_old(tmp_path, OWN, NOW, None, None)
+    assert names(tmp_path) == {"orders_19990101.log"}
+
+
+def test_a_log_deletes_when_it_begins_a_day(tmp_path: Path) -> None:
+    """By the machine's clock, whatever the day of a simulation is."""
+    old = tmp_path / "orders_20200101.log"
+    log = StructuredLog(StillClock(), files=LogFiles(tmp_path, keep_days=1))
+    log.write("A", "the first line makes the folder")
+    old.write_text("old")
+    os.utime(old, (0, 0))
+    log.write("A", "the same day")
+    assert old.exists()
+    log.close()
+    again = StructuredLog(StillClock(), files=LogFiles(tmp_path, keep_days=1))
+    again.write("A", "one")
+    again.close()
+    assert names(tmp_path) == {"orders_20241124.log"}
+
+
 # --- forging -------------------------------------------------------------------------------------------------------------------
 
 FORGERIES = st.text(st.characters() | st.sampled_from("\n\r\x1b\x00\x85\u2028\u2029\u202e\u2066\u200b\ud800|[]\\"), max_size=40)
@@ -143,8 +303,8 @@ def test_no_data_can_forge_a_line(category: str, sentence: str, name: str, value
 @given(FORGERIES, st.dictionaries(FORGERIES, FORGERIES))
 def test_no_data_can_forge_a_record(sentence: str, fields: dict[str, str]) -> None:
     written: list[bytes] = []
-    log = StructuredLog(StillClock(), directory=Path("nowhere"))
-    log._file = Recorder(written)
+    log = StructuredLog(StillClock(), files=LogFiles(Path("nowhere")))
+    log._orders = Recorder(written)
     log.write("DATA", sentence, data=fields)
     (line,) = written
     assert line.endswith(b"\n")
@@ -208,8 +368,8 @@ def test_a_file_works_again_when_the_disk_does(book: Book) -> None:
 
 
 def test_a_line_that_only_half_fitted_does_not_swallow_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, day = DailyFile(tmp_path, "orders", ".log"), datetime(2024, 11, 24, tzinfo=UTC).date()
-    file.append(day, b"one\n")
+    file = LineFile(tmp_path / "orders_20241124.log")
+    file.append(b"one\n")
     whole = file._file
 
     class Half:
@@ -217,11 +377,15 @@ def test_a_line_that_only_half_fitted_does_not_swallow_the_next(tmp_path: Path, 
             assert whole is not None
             return whole.write(line[:2])
 
+        def fileno(self) -> int:
+            assert whole is not None
+            return whole.fileno()
+
     monkeypatch.setattr(file, "_file", Half())
     with pytest.raises(OSError, match="no room for a whole line"):
-        file.append(day, b"two\n")
+        file.append(b"two\n")
     monkeypatch.setattr(file, "_file", whole)
-    file.append(day, b"three\n")
+    file.append(b"three\n")
     file.close()
     assert (tmp_path / "orders_20241124.log").read_bytes() == b"one\ntw\nthree\n"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from liveorder.application.outbox.notifier import Manner, Notice, Notifier
 from liveorder.application.outbox.publisher import Confirmation, Publisher
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.views import confirmation_view, is_confirmable
 from liveorder.domain.dead_letter import SignalDeadLettered
@@ -21,8 +22,8 @@ from liveorder.domain.reversal import INCOMPLETE
 class Confirmations:
     """Makes a confirmation of each event that changes an order's outcome: a fill, its correction or commission, the end."""
 
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
+    def __init__(self, publisher: Publisher, log: ActivityLog) -> None:
+        self._publisher, self._log = publisher, log
         self._taken: list[Confirmation] = []
 
     @property
@@ -40,11 +41,25 @@ class Confirmations:
         if not self._taken:
             return False
         await self._publisher.publish(tuple(self._taken))
+        for each in self._taken:
+            self._log_published(each)
         self._taken = []
         return True
 
     def drop(self) -> None:
         self._taken = []
+
+    def _log_published(self, confirmation: Confirmation) -> None:
+        self._log.write(
+            "EXECUTION",
+            "Published execution confirmation",
+            destination=self.name,
+            confirmation=confirmation.message_id,
+            status=confirmation.view.status,
+            account_id=confirmation.view.account_id,
+            signal_id=confirmation.view.signal_id,
+            order_id=str(confirmation.view.order_id),
+        )
 
 
 class Notices:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter, model_validator
 
 from liveorder.application.outbox.notifier import Manner
 from liveorder.domain.broker_capabilities import BrokerCapabilities
@@ -44,6 +44,15 @@ def _check_path(path: Path) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_check_path)]
+
+
+def _check_name(path: Path) -> Path:
+    if path.name != str(path) or path.suffix != ".log" or path.stem == "orders":
+        raise ValueError("must be a name without folders that ends in .log, as in execution_service.log, and not orders.log")
+    return path
+
+
+LogName = Annotated[FilePath, AfterValidator(_check_name)]
 TokenFile = Annotated[FilePath, BeforeValidator(lambda value: value.get_secret_value() if isinstance(value, SecretStr) else value)]
 """The option's name looks like a secret's, so it is hidden in an account's options; but a path is no secret."""
 
@@ -136,9 +145,23 @@ class Logs(Section):
     """Where log lines go."""
 
     directory: FilePath = Path("logs")
-    """Contains orders_YYYYMMDD.log, one for each UTC day."""
+    """Contains orders_YYYYMMDD.log, one for each UTC day, and the files named below."""
     console: bool = True
     """Whether a running service also writes to the terminal."""
+    service_file: LogName | None = Path("execution_service.log")
+    """File of the terminal's lines; earlier days are put away as NAME_YYYYMMDD.log; none: no such file."""
+    signals_file: LogName | None = Path("signal_processing.log")
+    """File of the same lines, only of signals and what became of them; none: no such file."""
+    keep_days: Annotated[int, Field(ge=1)] | None = 365
+    """Files of earlier days are deleted this long after their last line; none: never."""
+    keep_megabytes: Annotated[int, Field(ge=1)] | None = 4096
+    """If they take more together, the oldest are deleted, but none within a day of its last line; none: no limit."""
+
+    @model_validator(mode="after")
+    def _refuse_one_file_for_both(self) -> Self:
+        if self.service_file is not None and self.service_file == self.signals_file:
+            raise ValueError("service_file and signals_file are the same; give them two names, or leave one out with none")
+        return self
 
 
 class Simulation(Section):

@@ -71,7 +71,7 @@ def outcomes(wall: Wall) -> list[tuple[str, str, str]]:
 
 
 async def test_each_change_of_an_outcome_is_confirmed_as_it_was_then(log: MemoryLog, wall: Wall) -> None:
-    outbox = await opened(log, Confirmations(wall))
+    outbox = await opened(log, Confirmations(wall, RememberedLog()))
     log.add(1, requested(1), SENT, ACKNOWLEDGED, fill("e1", 40), fill("e2", 60), bust("e1"), cancelled())
     await outbox.flush()
     assert outcomes(wall) == [
@@ -84,7 +84,7 @@ async def test_each_change_of_an_outcome_is_confirmed_as_it_was_then(log: Memory
 
 
 async def test_a_refused_order_is_confirmed_too_and_a_working_one_is_not(log: MemoryLog, wall: Wall) -> None:
-    outbox = await opened(log, Confirmations(wall))
+    outbox = await opened(log, Confirmations(wall, RememberedLog()))
     log.add(1, requested(1), SENT, ACKNOWLEDGED)
     log.add(2, requested(2), REFUSED)
     await outbox.flush()
@@ -93,22 +93,22 @@ async def test_a_refused_order_is_confirmed_too_and_a_working_one_is_not(log: Me
 
 async def test_a_new_destination_is_told_nothing_of_the_past(log: MemoryLog, wall: Wall) -> None:
     log.add(1, requested(1), REFUSED)
-    outbox = await opened(log, Confirmations(wall))
+    outbox = await opened(log, Confirmations(wall, RememberedLog()))
     await outbox.flush()
     assert (wall.told, log.bookmarks) == ([], {BOOKMARK: "2"})
 
 
 async def test_what_was_told_before_a_restart_is_not_told_again(log: MemoryLog, wall: Wall) -> None:
-    first = await opened(log, Confirmations(wall))
+    first = await opened(log, Confirmations(wall, RememberedLog()))
     log.add(1, requested(1), SENT, fill("e1", 40))
     await first.flush()
     log.add(1, fill("e2", 60))
-    await (await opened(log, Confirmations(wall))).flush()
+    await (await opened(log, Confirmations(wall, RememberedLog()))).flush()
     assert outcomes(wall) == [("3", "PARTIAL", "40"), ("4", "FILLED", "100")]
 
 
 async def test_what_could_not_be_told_is_told_later_in_order_and_once(log: MemoryLog, wall: Wall) -> None:
-    outbox = await opened(log, Confirmations(wall))
+    outbox = await opened(log, Confirmations(wall, RememberedLog()))
     log.add(1, requested(1), SENT, fill("e1", 40))
     wall.failures = 1
     with pytest.raises(ConnectionError):
@@ -126,7 +126,7 @@ async def test_a_flush_while_another_one_is_under_way_tells_nothing_twice(log: M
             await super().publish(confirmations)
 
     wall = SlowWall()
-    outbox = await opened(log, Confirmations(wall))
+    outbox = await opened(log, Confirmations(wall, RememberedLog()))
     log.add(1, requested(1), SENT, ACKNOWLEDGED, fill("e1", 40))
     following = asyncio.create_task(outbox.flush())
     await asyncio.sleep(0)
@@ -136,16 +136,16 @@ async def test_a_flush_while_another_one_is_under_way_tells_nothing_twice(log: M
 
 
 async def test_a_death_between_telling_and_noting_it_tells_again_with_the_same_ids(log: MemoryLog, wall: Wall) -> None:
-    await opened(log, Confirmations(wall))
+    await opened(log, Confirmations(wall, RememberedLog()))
     log.add(1, requested(1), REFUSED)
     for _ in range(2):
         log.bookmarks = {BOOKMARK: "0"}
-        await (await opened(log, Confirmations(wall))).flush()
+        await (await opened(log, Confirmations(wall, RememberedLog()))).flush()
     assert wall.told[0] == wall.told[1]
 
 
 async def test_events_that_make_no_message_cost_no_disk_sync_each(log: MemoryLog, wall: Wall) -> None:
-    outbox = await opened(log, Confirmations(wall))
+    outbox = await opened(log, Confirmations(wall, RememberedLog()))
     log.add(1, requested(1), SENT)
     await outbox.flush()
     log.add(1, ACKNOWLEDGED)

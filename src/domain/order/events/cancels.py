@@ -13,7 +13,7 @@ from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import Closing
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.changes import answer, close_as, mark_pending, reach_broker
-from liveorder.domain.order.events.base import OrderEvent
+from liveorder.domain.order.events.base import LineType, OrderEvent
 from liveorder.domain.order.open_request import OpenRequest
 from liveorder.domain.order.vocabulary import CancelReason, RequestKind
 from liveorder.domain.record import Later
@@ -28,6 +28,7 @@ class CancelRequested(OrderEvent):
 
     topic = "liveorder.CancelRequested@1"
     category = "CANCEL"
+    line_type = LineType.CANCELLATION
 
     request_id: str
     reason: CancelReason
@@ -52,6 +53,7 @@ class CancelRequested(OrderEvent):
 class CancelPending(OrderEvent):
     topic = "liveorder.CancelPending@1"
     category = "CANCEL"
+    line_type = LineType.CANCELLATION
 
     def sentence(self) -> str:
         return "Cancel taken by the broker, not done yet"
@@ -66,6 +68,7 @@ class CancelRefused(OrderEvent):
 
     topic = "liveorder.CancelRefused@1"
     category = "CANCEL"
+    line_type = LineType.ERROR
 
     request_id: str | None
     message: str
@@ -86,6 +89,7 @@ class Cancelled(OrderEvent):
     topic = "liveorder.Cancelled@1"
     category = "CANCEL"
     notice = NoticeEvent.CANCELLED
+    line_type = LineType.CANCELLATION
 
     reason: CancelReason
     message: str = ""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.changes import count, reach_broker
-from liveorder.domain.order.events.base import OrderEvent
+from liveorder.domain.order.events.base import LineType, OrderEvent
 from liveorder.domain.order.executions import BookedExecution, value_of
 from liveorder.domain.record import Later
 from liveorder.domain.values import Amount, FilledQuantity, Price, Quantity
-from liveorder.domain.wording import listed, plain
+from liveorder.domain.wording import in_currency, listed, plain
 
 if TYPE_CHECKING:
     from liveorder.domain.order.state import LiveOrder
@@ -26,6 +27,7 @@ is not written: it is in the instrument's.
 class Filled(OrderEvent):
     topic = "liveorder.Filled@1"
     notice = NoticeEvent.FILL
+    line_type = LineType.FILL
 
     execution_id: str
     quantity: Quantity
@@ -35,6 +37,12 @@ class Filled(OrderEvent):
     commission_currency: ForeignCurrency = None
     filled_at: datetime | None = None
     """UTC, by the broker's clock."""
+
+    def log_sentence(self, before: LiveOrder | None, after: LiveOrder) -> str:
+        return f"Order filled: {plain(self.quantity)} @ {in_currency(self.price, after.intent.instrument.currency)}"
+
+    def log_fields(self) -> Mapping[str, object]:
+        return _figures_of(self)
 
     def sentence(self) -> str:
         return f"Order filled: {plain(self.quantity)} @ {plain(self.price)}{listed({'commission': _commission(self)})}"
@@ -49,12 +57,16 @@ class FillInferred(OrderEvent):
 
     topic = "liveorder.FillInferred@1"
     notice = NoticeEvent.FILL
+    line_type = LineType.FILL
 
     execution_id: str
     quantity: Quantity
     price: Price
     evidence: str
     filled_at: datetime | None = None
+
+    def log_fields(self) -> Mapping[str, object]:
+        return {"execution_id": self.execution_id, "fill_quantity": self.quantity, "fill_price": self.price}
 
     def sentence(self) -> str:
         return f"Fill inferred: {plain(self.quantity)} @ {plain(self.price)}, because {self.evidence}"
@@ -77,10 +89,14 @@ class CommissionReported(OrderEvent):
     """Replaces what was known of the commission of `execution_id`; 0 is known to be nothing."""
 
     topic = "liveorder.CommissionReported@1"
+    line_type = LineType.FILL
 
     execution_id: str
     commission: Amount
     commission_currency: ForeignCurrency = None
+
+    def log_fields(self) -> Mapping[str, object]:
+        return {"execution_id": self.execution_id, "fill_commission": self.commission}
 
     def sentence(self) -> str:
         return f"Commission of execution {self.execution_id}: {_commission(self)}"
@@ -95,6 +111,7 @@ class FillCorrected(OrderEvent):
 
     topic = "liveorder.FillCorrected@1"
     notice = NoticeEvent.CORRECTED
+    line_type = LineType.FILL
 
     execution_id: str
     corrects: str
@@ -106,6 +123,9 @@ class FillCorrected(OrderEvent):
     """None leaves the commission of `corrects` standing, or takes it back where `quantity` is 0; a figure, 0 too, replaces it."""
     commission_currency: ForeignCurrency = None
     filled_at: datetime | None = None
+
+    def log_fields(self) -> Mapping[str, object]:
+        return {"corrects": self.corrects, **_figures_of(self)}
 
     def sentence(self) -> str:
         return f"Execution {self.corrects} corrected by {self.execution_id}: {plain(self.quantity)} @ {plain(self.price)}"
@@ -121,8 +141,12 @@ class FillBusted(OrderEvent):
 
     topic = "liveorder.FillBusted@1"
     notice = NoticeEvent.CORRECTED
+    line_type = LineType.FILL
 
     execution_id: str
+
+    def log_fields(self) -> Mapping[str, object]:
+        return {"execution_id": self.execution_id}
 
     def sentence(self) -> str:
         return f"Execution {self.execution_id} busted: it did not happen"
@@ -141,6 +165,15 @@ def _booked(event: Filled | FillCorrected, order: LiveOrder, item: RecordedEvent
         order.money(event.commission, event.commission_currency),
         event.filled_at or item.envelope.recorded_at,
     )
+
+
+def _figures_of(event: Filled | FillCorrected) -> Mapping[str, object]:
+    return {
+        "execution_id": event.execution_id,
+        "fill_quantity": event.quantity,
+        "fill_price": event.price,
+        "fill_commission": event.commission,
+    }
 
 
 def _commission(event: Filled | CommissionReported) -> str | None:

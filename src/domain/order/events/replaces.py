@@ -11,7 +11,7 @@ from msgspec import field
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.changes import answer, mark_pending, reach_broker, restate
-from liveorder.domain.order.events.base import OrderEvent
+from liveorder.domain.order.events.base import LineType, OrderEvent
 from liveorder.domain.order.executions import split_quantity
 from liveorder.domain.order.open_request import OpenRequest
 from liveorder.domain.order.vocabulary import RequestKind
@@ -99,6 +99,7 @@ _REPLACEABLE = ("broker_order_id", "quantity", "limit_price", "stop_price")
 class ReplaceRefused(OrderEvent):
     topic = "liveorder.ReplaceRefused@1"
     category = "REPLACE"
+    line_type = LineType.ERROR
 
     request_id: str | None
     message: str

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.notice_event import NoticeEvent
-from liveorder.domain.order.events.base import OrderEvent
+from liveorder.domain.order.events.base import LineType, OrderEvent
 from liveorder.domain.wording import words
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class AnomalyNoted(OrderEvent):
     topic = "liveorder.AnomalyNoted@1"
     category = "ANOMALY"
     notice = NoticeEvent.DOUBT
+    line_type = LineType.ERROR
 
     code: str
     message: str
@@ -34,6 +35,7 @@ class ReviewRequested(OrderEvent):
     topic = "liveorder.ReviewRequested@1"
     category = "REVIEW"
     notice = NoticeEvent.DOUBT
+    line_type = LineType.ERROR
 
     code: str
     message: str

@@ -14,11 +14,11 @@ from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import Closing
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.changes import close_as, nothing_pending, reach_broker
-from liveorder.domain.order.events.base import OrderEvent
+from liveorder.domain.order.events.base import LineType, OrderEvent
 from liveorder.domain.order.open_request import OpenRequest
 from liveorder.domain.order.vocabulary import DOUBTS_OF_OURS, NOT_BEGUN, STORE_RESTORED, RejectReason, RequestKind
 from liveorder.domain.values import Quantity
-from liveorder.domain.wording import in_brackets, listed
+from liveorder.domain.wording import in_brackets, listed, plain
 
 if TYPE_CHECKING:
     from liveorder.domain.order.state import LiveOrder
@@ -38,6 +38,19 @@ class SubmissionStarted(OrderEvent):
     session_date: date
     """The exchange session that the order counts to."""
 
+    @property
+    def log_type(self) -> LineType:
+        return LineType.SUBMISSION if self.attempt == 1 else LineType.RETRY
+
+    def log_sentence(self, before: LiveOrder | None, after: LiveOrder) -> str:
+        terms, instrument = after.intent.terms, after.intent.instrument
+        amount = plain(terms.quantity) if terms.quantity is not None else f"{plain(terms.notional)} {instrument.currency} of"
+        again = f", attempt {self.attempt}" if self.attempt > 1 else ""
+        return f"Placing order{again}: {terms.side.value} {amount} {instrument.symbol} {terms.order_type.value}"
+
+    def log_fields(self) -> Mapping[str, object]:
+        return {"attempt": self.attempt}
+
     def sentence(self) -> str:
         return f"Order submitted, attempt {self.attempt}, for the session of {self.session_date.isoformat()}"
 
@@ -53,6 +66,7 @@ class SubmissionFailed(OrderEvent):
 
     topic = "liveorder.SubmissionFailed@1"
     category = "BROKER"
+    line_type = LineType.ERROR
 
     request_id: str
     error: str
@@ -86,6 +100,7 @@ class OutcomeDoubted(OrderEvent):
     topic = "liveorder.OutcomeUnknown@1"
     category = "DOUBT"
     notice = NoticeEvent.DOUBT
+    line_type = LineType.ERROR
 
     request_id: str
     kind: RequestKind
@@ -116,6 +131,10 @@ class Acknowledged(OrderEvent):
     broker_order_id: str | None
     effective_quantity: Quantity | None = None
     """The broker's quantity where it fixes it: a cash order learns its own here."""
+
+    def log_sentence(self, before: LiveOrder | None, after: LiveOrder) -> str:
+        is_first = before is None or not before.is_acknowledged
+        return f"Order submitted: {self.broker_order_id}" if self.broker_order_id and is_first else self.sentence()
 
     def sentence(self) -> str:
         as_id = f" as {self.broker_order_id}" if self.broker_order_id else ""
