@@ -61,7 +61,7 @@ def _leaves_a_log(name: str, **logs: Any) -> Observe:
 def _keeps_a_log_of_last_year(**logs: Any) -> Observe:
     """Whether a file of 2 MB that was last written 300 days ago is there after a line of today."""
 
-    def observe(folder: Path) -> bool:
+    async def observe(folder: Path) -> bool:
         old = folder / "orders_20240101.log"
         old.write_bytes(bytes(2_000_000))
         moment = time.time() - 300 * 86_400
@@ -71,7 +71,7 @@ def _keeps_a_log_of_last_year(**logs: Any) -> Observe:
             log.write("WORD", "a word")
         return old.exists()
 
-    return observe
+    return in_real_time(observe)
 
 
 def _attempts(order: LiveOrder) -> tuple[int, str | None]:

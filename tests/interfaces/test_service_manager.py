@@ -139,7 +139,8 @@ def test_a_watchdog_ends_what_hangs_amid_a_submission_and_nothing_is_sent_twice(
         assert "hanging.py" in err  # where it hung
     with managed(cli, manager, "--signals", "signals.jsonl", "--follow", "--from-beginning", **address) as process:
         manager.word_with("READY", process)
-        (order,) = eventually(lambda: cli.json("orders", "--status", "filled"), process)
+        eventually(lambda: "Order filled: 0.1" in (cli.folder / "logs" / "execution_service.log").read_text(), process)
+        (order,) = cli.json("orders")
         assert asyncio.run(_at_venue(ready.read_text(), order["client_order_id"])) == 1
     venue.kill()
     venue.communicate()

@@ -16,7 +16,7 @@ class LineType(StrEnum):
     """`event_type` of an event's line in the log, by which programs sort lines."""
 
     SUBMISSION = "SUBMISSION"
-    """The first attempt to send an order, so that each order that was sent has one."""
+    """The first attempt to send an order; the call follows. Each order that was sent has one."""
     RETRY = "RETRY"
     """A later attempt."""
     STATUS_CHANGE = "STATUS_CHANGE"
