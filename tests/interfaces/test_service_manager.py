@@ -40,6 +40,8 @@ class Hanging:
         yield SourceMessage(self.name, "1", pathlib.Path("signals.jsonl").read_bytes().strip())
         while not any("SubmissionStarted" in log.read_text() for log in pathlib.Path("logs").glob("orders_*.log")):
             await self._access.clock.sleep(0)
+        for _ in range(20):  # the call leaves meanwhile
+            await self._access.clock.sleep(0)
         while True:
             time.sleep(1)
 
@@ -126,7 +128,7 @@ def test_a_watchdog_ends_what_hangs_amid_a_submission_and_nothing_is_sent_twice(
     ready = cli.folder / "ready"
     venue = cli.start("venue", "--ready-file", "ready", "--data", "own-venue.db")
     eventually(ready.exists, venue)
-    address = {"LIVEORDER_SIMULATION__VENUE": ready.read_text()}
+    address = {"LIVEORDER_SIMULATION__VENUE": ready.read_text(), "LIVEORDER_RISK__MAX_SIGNAL_AGE_SECONDS": "none"}
     beside = cli.folder / "installed"
     install_module(beside, "hanging", "1.0", HANGING, {"liveorder.sources": {"hanging": "hanging:source"}})
     cli.signals(coin("once"))
