@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import platform
+from collections.abc import Sequence
 
 from benchmarks import (
     abreast,
@@ -25,7 +26,7 @@ from benchmarks import (
     showing,
     throughput,
 )
-from benchmarks.places import places
+from benchmarks.places import Place, places
 from liveorder.interfaces.tuning import tune_process
 
 
@@ -50,25 +51,33 @@ async def main() -> None:
         showing.title("The service beside the engine alone")
         for place in stores:
             await serving.measure(place)
-        showing.title("Start with ten unfinished orders")
-        for place in stores:
-            for orders in settled.histories:
-                await recovery.measure(place, orders)
-        showing.title("Replay and rebuild")
-        for place in stores:
-            await rebuilding.measure(place, settled.rebuilt_orders)
-        showing.title("Lists and look-ups")
-        for place in stores:
-            await lists.measure(place, settled.listed_orders)
-        showing.title("Memory")
-        await memory.run_apart(settled.remembered_orders)
-        showing.title("CPU of a command on a small SQLite store, beside a bare interpreter: least, low quantile, ratio")
-        for line in await asyncio.to_thread(commands.report):
-            showing.line(line)
-        showing.title("Costs of 256 orders side by side, by the profiler")
-        for place in stores:
-            showing.line(place.name)
-            await costs.measure(place, settled.profiled_orders)
+        await _measure_reading(stores, settled)
+        await _measure_costs(stores, settled)
+
+
+async def _measure_reading(stores: Sequence[Place], settled: scale.Scale) -> None:
+    showing.title("Start with ten unfinished orders")
+    for place in stores:
+        for orders in settled.histories:
+            await recovery.measure(place, orders)
+    showing.title("Replay and rebuild")
+    for place in stores:
+        await rebuilding.measure(place, settled.rebuilt_orders)
+    showing.title("Lists and look-ups")
+    for place in stores:
+        await lists.measure(place, settled.listed_orders)
+
+
+async def _measure_costs(stores: Sequence[Place], settled: scale.Scale) -> None:
+    showing.title("Memory")
+    await memory.run_apart(settled.remembered_orders)
+    showing.title("CPU of a command on a small SQLite store, beside a bare interpreter: least, low quantile, ratio")
+    for line in await asyncio.to_thread(commands.report):
+        showing.line(line)
+    showing.title("Costs of 256 orders side by side, by the profiler")
+    for place in stores:
+        showing.line(place.name)
+        await costs.measure(place, settled.profiled_orders)
 
 
 tune_process()

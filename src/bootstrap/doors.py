@@ -54,9 +54,12 @@ class Doors:
 
     def beside(self, supplied: Supplied) -> Doors:
         """These, with the doors of an embedding program's own, which need nothing of the store to be opened."""
+        published = (
+            (f"publishers[{number}]", _confirmations(partial(_given, each))) for number, each in enumerate(supplied.publishers)
+        )
         return Doors(
             [*(partial(_given, source) for source in supplied.sources), *self.sources],
-            [*self.outlets, *((field, partial(_given, outlet)) for field, outlet in supplied.outlets)],
+            [*self.outlets, *published, *((field, partial(_given, outlet)) for field, outlet in supplied.notices)],
             self.projections,
         )
 

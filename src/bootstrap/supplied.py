@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from liveorder.application.outbox.messages import ALERTS, Confirmations, Notices
+from liveorder.application.outbox.messages import ALERTS, Notices
 from liveorder.application.outbox.notifier import Manner, Notifier
-from liveorder.application.outbox.outbox import Outlet
 from liveorder.application.outbox.publisher import Publisher
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import Instruments
@@ -22,7 +21,6 @@ from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.wording import one_of
 from liveorder.infrastructure.settings import Settings
 
-Outlets: TypeAlias = list[tuple[str, Outlet]]
 ByAccount: TypeAlias = Mapping[str, Any]
 SuppliedNotifier: TypeAlias = Notifier | tuple[Notifier, Mapping[str, str]]
 """A notifier, alone or with `events` as in the settings: `(phone, {"fill": "on", "partial": "silent"})`."""
@@ -58,7 +56,7 @@ class Supplied:
                 raise SettingsError(f"{name}: a {type(given).__name__} is not a list; give [{_PORTS[name][0]}, …]")
             for number, each in enumerate(given):
                 _demand(f"{name}[{number}]", name, each[0] if name == "notifiers" and _is_pair(each) else each)
-        self.outlets  # noqa: B018 - its events are read, and what is wrong with them is raised
+        self.notices  # noqa: B018 - its events are read, and what is wrong with them is raised
 
     def brokerage(self, account_id: str, of_settings: Brokerage) -> Brokerage:
         """The account's brokerage of the settings, with the parts that are supplied in the place of its own."""
@@ -66,12 +64,9 @@ class Supplied:
         return replace(of_settings, **parts) if parts else of_settings
 
     @cached_property
-    def outlets(self) -> Outlets:
-        """The publishers' and the notifiers', each with its argument."""
-        return [
-            *((f"publishers[{number}]", Confirmations(each)) for number, each in enumerate(self.publishers)),
-            *(_notices(f"notifiers[{number}]", each) for number, each in enumerate(self.notifiers)),
-        ]
+    def notices(self) -> list[tuple[str, Notices]]:
+        """The notifiers' outlets, each with its argument."""
+        return [_notices(f"notifiers[{number}]", each) for number, each in enumerate(self.notifiers)]
 
     def _part(self, name: str, account_id: str) -> Any:
         given = getattr(self, name)
@@ -115,7 +110,7 @@ def _is_pair(given: object) -> bool:
     return isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping)
 
 
-def _notices(field: str, given: SuppliedNotifier) -> tuple[str, Outlet]:
+def _notices(field: str, given: SuppliedNotifier) -> tuple[str, Notices]:
     notifier, events = given if isinstance(given, tuple) else (given, {})
     manners = {_known(field, name, NoticeEvent): _known(f"{field}: {name}", manner, Manner) for name, manner in events.items()}
     return field, Notices(notifier, ALERTS | manners)
