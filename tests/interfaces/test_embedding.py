@@ -223,7 +223,7 @@ def test_a_kill_stops_whatever_its_arguments_are(runner: ThreadedRunner) -> None
     assert runner.resume()
 
 
-@pytest.mark.parametrize("name", inspect.signature(Runner.open).parameters.keys() - {"config", "settings"})
+@pytest.mark.parametrize("name", sorted(inspect.signature(Runner.open).parameters.keys() - {"config", "settings"}))
 async def test_an_argument_of_open_misspelt_is_refused_with_the_one_that_was_meant(tmp_path: Path, name: str) -> None:
     for misspelt in (name[:-1], f"{name}s", name.replace("_", ""), f"{name}_"):
         wrong: dict[str, Any] = {misspelt: None}
