@@ -17,6 +17,8 @@ from liveorder.domain.values import OrderRole, TimeInForce
 ASK_AGAIN_SECONDS = 30.0
 """A cancel for lateness that came to nothing is tried again after this, and then at intervals that double."""
 LONGEST_WAIT_SECONDS = 1800.0
+MAKING_WAY_SECONDS = 1.0
+"""The same of a cancel that makes way for another order."""
 
 OpenSeconds: TypeAlias = Callable[[datetime, datetime], float]
 """The session time between two moments."""
@@ -56,23 +58,25 @@ def is_late(order: LiveOrder, allowed: TimeAllowed | None, now: datetime, open_s
 
 
 def why_to_cancel(order: LiveOrder, allowed: TimeAllowed | None, now: datetime, open_seconds: OpenSeconds) -> CancelReason | None:
-    """A wish of before the order reached the broker, once it is there; else its lateness."""
-    if order.cancel_wish is not None and order.is_at_broker:
+    """A wish of before the order reached the broker, once it is there; else its lateness. Not to make way: what it would make way
+    for has it cancelled as long as that waits.
+    """
+    if order.cancel_wish not in (None, CancelReason.MADE_WAY) and order.is_at_broker:
         return order.cancel_wish
     return CancelReason.TIMED_OUT if is_late(order, allowed, now, open_seconds) else None
 
 
 @dataclass(frozen=True, slots=True)
 class LateCancel:
-    """A cancel for lateness, and when the next one may follow if it comes to nothing. By a counter: no corrected clock moves it."""
+    """A cancel of ours, and when the next one may follow if it comes to nothing. By a counter: no corrected clock moves it."""
 
     wait_seconds: float
     not_before: float
 
     @classmethod
-    def due_after(cls, last: LateCancel | None, now: float) -> LateCancel | None:
+    def due_after(cls, last: LateCancel | None, now: float, first_seconds: float = ASK_AGAIN_SECONDS) -> LateCancel | None:
         """The one that is tried now; None before the wait after the last one is over. `now`: seconds by the counter."""
         if last is not None and now < last.not_before:
             return None
-        seconds = ASK_AGAIN_SECONDS if last is None else min(last.wait_seconds * 2, LONGEST_WAIT_SECONDS)
+        seconds = first_seconds if last is None else min(last.wait_seconds * 2, LONGEST_WAIT_SECONDS)
         return cls(seconds, now + seconds)

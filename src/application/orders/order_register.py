@@ -34,6 +34,7 @@ from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.matching import matching, surely_matching
+from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.values import ZERO, AssetClass
 
 FINISHED_IN_MEMORY = 5_000
@@ -75,6 +76,8 @@ class OrderRegister:
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
         self.may_have_begun: set[UUID] = set()
+        self._may_have_moved: list[PositionChange] = []
+        self._looking_at_positions = asyncio.Lock()
         """Those of them of which it was the first, so that nobody here knows them: of what is open, none may be missing."""
 
     def listen(self, listener: OrderListener) -> Callable[[], None]:
@@ -152,16 +155,37 @@ class OrderRegister:
 
     async def look_again(self) -> None:
         """Read what failed commits left open, once the store can be asked: what was stored after all must not be lost."""
-        for order_id in list(self._suspect):
-            try:
+        try:
+            await self.look_at_positions()
+            for order_id in list(self._suspect):
                 await self._look_again_at(order_id)
-            except StoreError:
-                return
+        except StoreError:
+            return
 
-    async def look_at_what_began(self) -> None:
-        """Read those that `may_have_begun`, before an order is decided. Raises `StoreUnavailable`."""
+    @property
+    def is_unsure(self) -> bool:
+        """Whether failed commits left open which orders there are, or what is held."""
+        return bool(self.may_have_begun or self._may_have_moved)
+
+    async def look_at_what_is_unsure(self) -> None:
+        """Read that, before an order is decided. Raises `StoreUnavailable`."""
+        await self.look_at_positions()
         for order_id in list(self.may_have_begun):
             await self._look_again_at(order_id)
+
+    def may_have_moved(self, changes: Sequence[PositionChange]) -> None:
+        """A commit of these changes without an order failed without saying whether it was stored. Until that is known they are
+        expected, as before.
+        """
+        self._may_have_moved += changes
+
+    async def look_at_positions(self) -> None:
+        """Know whether positions changed by commits that failed. Raises `StoreUnavailable`."""
+        async with self._looking_at_positions:
+            if self._may_have_moved:
+                await self._look_at_the_figures()
+                expected, self._may_have_moved = self._may_have_moved, []
+                self._risk.expect(expected, is_over=True)
 
     async def _look_again_at(self, order_id: UUID) -> None:
         try:

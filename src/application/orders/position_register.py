@@ -19,7 +19,7 @@ from liveorder.application.recording import Cause
 from liveorder.application.risk.book import RiskBook, entries_of, orders_of
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.position_adjustment import PositionChange, PositionEvent, position_stream
+from liveorder.domain.position_adjustment import PositionEvent, position_stream
 from liveorder.domain.position_booking import HoldingKey, holding_key
 
 E = TypeVar("E", bound=PositionEvent)
@@ -38,10 +38,6 @@ class PositionRegister:
         self._store, self._orders, self._risk = store, orders, risk
         self._calendar, self._clock, self._log = calendar, clock, log
         self._turn = asyncio.Lock()
-        self._is_unsure = False
-        """Whether a commit failed without saying whether it was stored."""
-        self._expected: Sequence[PositionChange] = []
-        """Of the newest commit: nobody closes meanwhile what they take."""
 
     async def recorded(self, account_id: str, instrument_key: str) -> Sequence[RecordedEvent]:
         """All that changed the account's positions in the instrument without an order."""
@@ -53,7 +49,7 @@ class PositionRegister:
         Raises what `OrderStore.append` raises.
         """
         async with self._turn:
-            await self._know_what_is_stored()
+            await self._orders.look_at_positions()
             before = await self.recorded(account_id, instrument_key)
             if events := decide():
                 await self._append(position_stream(account_id, instrument_key), len(before), events, cause)
@@ -61,26 +57,20 @@ class PositionRegister:
             self._log.write(event.category, event.sentence(), account_id=account_id, fact=event.topic)
         return events
 
-    async def _know_what_is_stored(self) -> None:
-        if self._is_unsure:
-            self._risk.absorb(await self._store.ledger())
-            self._risk.expect(self._expected, is_over=True)
-            self._is_unsure, self._expected = False, []
-
     async def _append(self, stream_id: UUID, version: int, events: Sequence[PositionEvent], cause: Cause) -> None:
         now = self._clock.now()
         recorded = self._orders.recorder.enveloped(stream_id, version, events, cause)
         session = self._calendar.session_for(events[0].changes()[0].instrument, now)
         entries = tuple(entry for index, event in enumerate(events) for entry in entries_of(event, session, now, index))
-        self._expected = [change for event in events for change in event.changes()]
-        self._risk.expect(self._expected)
+        expected = [change for event in events for change in event.changes()]
+        self._risk.expect(expected)  # nobody closes meanwhile what they take
         try:
             committed = await self._store.append(Commit(tuple(recorded), entries=entries))
         except BaseException:
-            self._is_unsure = True
+            self._orders.may_have_moved(expected)
             raise
         self._risk.absorb(committed.rows)
-        self._risk.expect(self._expected, is_over=True)
+        self._risk.expect(expected, is_over=True)
 
     async def instrument(self, held: HoldingKey) -> Instrument:
         """Of what is held, as the newest order or position event in it has it: the broker may not list it any more."""

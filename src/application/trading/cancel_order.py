@@ -50,10 +50,13 @@ class CancelOrder:
     ) -> LiveOrder:
         """Ask, try again after definite failures, at once after delays of ours, and book the answer. The order may be filled all
         the same: what counts is the broker's report. Raises `OrderNotFound`, and `DecisionRefused` when it is closed already or
-        cannot be named to the broker. `made_way_for`: the order that is to go out once this one has ended.
+        cannot be named to the broker. `made_way_for`: the order that is to go out once this one has ended; nothing is asked any
+        more once that does not wait.
         """
         attempts = 0
         while True:
+            if made_way_for is not None and not self._waits(made_way_for):
+                return await self._orders.get(order_id)
             order, outcome = await self._ask_once(order_id, reason, actor, made_way_for)
             attempts += not isinstance(outcome, NotBegun)
             seconds = self._gateways[order.intent.account_id].terms.retry.wait_to_cancel_again(order, outcome, attempts)
@@ -61,6 +64,10 @@ class CancelOrder:
                 return await self._ask_why(order) if was_refused(outcome) else order
             if seconds:
                 await self._clock.sleep(seconds)
+
+    def _waits(self, order_id: UUID) -> bool:
+        known = self._orders.unfinished_with(order_id)
+        return known is not None and known.is_waiting
 
     async def _ask_why(self, order: LiveOrder) -> LiveOrder:
         """Mostly because it was filled, which the caller must know before it decides anything else."""
@@ -83,6 +90,8 @@ class CancelOrder:
                 order = await self._orders.record(held, events, Cause(actor, correlation_id=held.intent.signal_id))
                 request = events[0]
         except (StoreUnavailable, TimeoutError) as error:
+            if made_way_for is not None:  # what it would make way for cannot be sent now
+                raise StoreUnavailable(f"the order was not cancelled to make way: {_why(error)}") from error
             order, request = self._journal_instead(gateway, self._orders.unfinished_with(order_id) or known, reason, actor, error)
         if not isinstance(request, CancelRequested):
             return order, None
@@ -105,7 +114,7 @@ class CancelOrder:
     ) -> tuple[LiveOrder, CancelRequested]:
         """Raises `StoreUnavailable` for an order that never left: there is nobody to ask, and nothing but the store to tell it."""
         request = self._decide(gateway, order, reason)[0]
-        why = str(error) or f"it has not answered for {STORE_TIMEOUT_SECONDS:g} s"
+        why = _why(error)
         if not isinstance(request, CancelRequested):
             raise StoreUnavailable(f"the order was not cancelled: {why}") from error
         self._journal.write(JournalledCancel(order.order_id, request.request_id, request.reason.value, actor, self._clock.now()))
@@ -125,3 +134,7 @@ class CancelOrder:
         async with self._orders.hold(entry.order_id) as order:
             events = requests.book_sent_cancel(order, entry.request_id, CancelReason(entry.reason))
             await self._orders.record(order, events, Cause(entry.actor, causation_id="emergency journal"))
+
+
+def _why(error: StoreUnavailable | TimeoutError) -> str:
+    return str(error) or f"it has not answered for {STORE_TIMEOUT_SECONDS:g} s"

@@ -418,9 +418,9 @@ class ExecuteOrder:
         return standing if theirs is None else standing.hearing(theirs)
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
-        """What the signal amounts to now. Raises `StoreUnavailable` while it is not known which orders there are."""
-        if self._orders.may_have_begun:
-            await self._orders.look_at_what_began()
+        """What the signal amounts to now. Raises `StoreUnavailable` while it is unsure which orders there are, or what is held."""
+        if self._orders.is_unsure:
+            await self._orders.look_at_what_is_unsure()
         known_by = gathered.gateway, gathered.signal, gathered.instrument, gathered.origin.order_id
         standing = self._standing(*known_by)
         if standing.heard_difference and self._positions.is_ahead(gathered.gateway.account_id, gathered.instrument):
@@ -547,7 +547,7 @@ class ExecuteOrder:
             judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
             had, has_now = sized.standing, self._standing(gateway, gathered.signal, gathered.instrument, order_id)
             is_as_it_was = (has_now.stakes, has_now.heard_difference) == (had.stakes, had.heard_difference)
-            if not sizings_left or (is_as_it_was and not self._orders.may_have_begun):
+            if not sizings_left or (is_as_it_was and not self._orders.is_unsure):
                 if wait is not None and isinstance(judged.verdict, Approved):
                     return Decision(wait, sized.intent, had)
                 return Decision(judged.verdict, judged.intent, had, judged.also)

@@ -41,7 +41,7 @@ from liveorder.domain.order.events import (
 from liveorder.domain.own_exits import left_unguarded
 from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal
-from liveorder.domain.timeouts import LateCancel
+from liveorder.domain.timeouts import MAKING_WAY_SECONDS, LateCancel
 from liveorder.domain.values import OrderRole
 from liveorder.domain.waiting import YOUNG_AFTER, cancels, has_lapsed, is_spared_by_a_kill
 
@@ -218,26 +218,34 @@ class WaitingOrders:
         if order.wait.reason not in WAITS_FOR_ORDERS:
             return []
         _, limits = self._gateways[order.intent.account_id].terms.limits_in(order.intent.instrument.currency)
-        found, now = list[UUID](), self._clock.monotonic()
-        for each in order.wait.orders:
-            known = self._orders.unfinished_with(each)
-            if known is None or known.status.is_closed or known.cancel_requested:
-                continue
-            is_due = LateCancel.due_after(self._tried.get(each), now) is not None
-            reason, cancels_entry = order.wait.reason, limits.exit_cancels_entry
-            if is_due and cancels(reason, order.terms, known.terms, exit_cancels_entry=cancels_entry):
-                found.append(each)
-        return found
+        reason, cancels_entry = order.wait.reason, limits.exit_cancels_entry
+        named = map(self._orders.unfinished_with, order.wait.orders)
+        awaited = [each for each in named if each is not None and not each.status.is_closed]
+        entries = [each for each in awaited if each.terms.side is not order.terms.side and not order.terms.has_target]
+        return [
+            each.order_id
+            for each in entries or awaited  # its exits guard the position until it is known how much there is to close
+            if not each.cancel_requested
+            and self._next_cancel(each) is not None
+            and cancels(reason, order.terms, each.terms, exit_cancels_entry=cancels_entry)
+        ]
+
+    def _next_cancel(self, order: LiveOrder) -> LateCancel | None:
+        """The one that is due now: at once where the last one surely never arrived."""
+        last = self._tried.get(order.order_id) if order.cancel_wish is None else None
+        return LateCancel.due_after(last, self._clock.monotonic(), MAKING_WAY_SECONDS)
 
     async def _cancel_for(self, waiting: UUID, order_id: UUID) -> None:
-        if (due := LateCancel.due_after(self._tried.get(order_id), self._clock.monotonic())) is not None:
-            self._tried[order_id] = due
-            try:
-                await self._cancel.cancel(order_id, CancelReason.MADE_WAY, made_way_for=waiting)
-            except DecisionRefused:
-                known = self._orders.unfinished_with(order_id)
-                if known is not None and not known.status.is_closed:  # else it ended meanwhile, which is all that is waited for
-                    raise
+        known = self._orders.unfinished_with(order_id)
+        if known is None or (due := self._next_cancel(known)) is None:
+            return
+        self._tried[order_id] = due
+        try:
+            await self._cancel.cancel(order_id, CancelReason.MADE_WAY, made_way_for=waiting)
+        except DecisionRefused:
+            known = self._orders.unfinished_with(order_id)
+            if known is not None and not known.status.is_closed:  # else it ended meanwhile, which is all that is waited for
+                raise
 
     async def _end(self, order: LiveOrder) -> None:
         async with self._orders.hold(order.order_id) as held:
