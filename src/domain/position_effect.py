@@ -377,12 +377,17 @@ def _not_below_zero(signal: Signal, amount: Amount, units: Decimal, by: Basis) -
 
 
 def _crossed(signal: Signal, amount: Amount, by: Basis) -> Amount:
-    """A sized order without an effect, on the side that closes: as it is, unless it goes beyond what there is to close."""
-    units = amount.quantity or (None if amount.notional is None else _units_for(amount.notional, by))
-    closes = _closing_leg(_exits_met(signal, amount.side, by), amount.side, by)
-    if units is None or not closes or units <= closes:
+    """A sized order without an effect, on the side that closes: as it is, unless it goes beyond what there is to close. Exits that
+    rest make room for it: together with it they would go through zero.
+    """
+    units, exits = amount.quantity or _units_for(amount.notional or ZERO, by), _exits_met(signal, amount.side, by)
+    closes = _closing_leg(exits, amount.side, by)
+    if units is None or not closes:
         return amount
-    return _turned(signal, amount, units, by)
+    if units > closes:
+        return _turned(signal, amount, units, by)
+    missing = EXACT.subtract(units, by.standing.own.reducible_by(amount.side))
+    return replace(amount, in_the_way=exits.room_of(missing)) if missing > 0 else amount
 
 
 def _turned(signal: Signal, opening: Amount, total_units: Decimal | None, by: Basis) -> Amount:

@@ -22,6 +22,7 @@ from tests.engine.test_making_way import STOP, code_of, sent
 from tests.engine.test_targets import in_doubt
 from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills, held
 from tests.engine.test_waiting_orders import ended
+from tests.field_cases.evidence import held_at_venue
 from tests.harness.crash_points import Crashed, CrashPoint, crashing_broker, crashing_store
 from tests.harness.virtual_time import run_virtually
 
@@ -49,6 +50,32 @@ async def second(engine: Engine, signal_id: str = "turn") -> LiveOrder:
 
     await until(lambda: found() != [])
     return found()[0]
+
+
+@pytest.mark.parametrize("crosses", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "units"),
+    [({}, 10), ({}, 20), ({"order_type": "LIMIT", "limit_price": "500"}, 10), ({"quantity": None, "notional": D(5000)}, 10)],
+    ids=["a part", "all", "a limit", "by money"],
+)
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+async def test_a_stop_never_goes_through_zero_beside_a_sale_of_what_it_guards(
+    tmp_path: Path, side: str, kind: dict[str, Any], units: int, crosses: bool
+) -> None:
+    """Nor does a limit exit, and what a short position's stop buys."""
+    other, price = ("SELL", "480") if side == "BUY" else ("BUY", "520")
+    venue = STILL if crosses else STILL.model_copy(update=NO_CROSSING)
+    async with a_scene(tmp_path, venue, limits=SHORTS) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("in", side=side, quantity=20))
+        await until(lambda: engine.is_quiet)
+        stop = await engine.execute.execute(a_signal("stop", side=other, quantity=20, **STOP | {"stop_price": price}))
+        await engine.execute.execute(a_signal("part", side=other, **{"quantity": units} | kind))
+        await asyncio.sleep(10)
+        assert (await engine.orders.get(stop.order_id)).status is OrderStatus.CANCELLED
+        await scene.control.post_price(SPY, D(price) + (-1 if side == "BUY" else 1))
+        await asyncio.sleep(10)
+        left = D(20 - units)
+        assert {await held(engine), held_at_venue(scene)} == {left if side == "BUY" else -left}
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -8,7 +8,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent, Tracking
 
 from liveorder import ThreadedRunner, open_recorder
-from liveorder.domain.errors import StoreRefused
+from liveorder.domain.errors import OrderNotFound, StoreRefused
 from tests.interfaces.command_line import CommandLine
 
 STORE = "sqlite:///liveorder.db"
@@ -57,7 +57,8 @@ def test_an_unfinished_order_is_taken_up_behind_them(cli: CommandLine) -> None:
         assert runner.cancel(resting.order_id).order_id == resting.order_id
         assert runner.wait_closed(resting.order_id, 30).status == "CANCELLED"
         assert [order.status for order in runner.orders()] == ["CANCELLED"]
-        assert runner.history(UUID(int=1)) == []
+        with pytest.raises(OrderNotFound):
+            runner.history(UUID(int=1))
     assert cli.run("doctor").exit_code == 0
     assert cli.run("replay", "--verify").exit_code == 0
 

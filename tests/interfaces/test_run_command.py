@@ -42,7 +42,7 @@ def test_what_was_refused_is_listed_with_its_reason_and_so_is_a_dead_letter(cli:
     cli.signals(coin("large", quantity="1000"), coin("nobody", account_id="nobody"))
     result = cli.trade()
     assert "large  BUY ETH/USD: RISK; " in result.stdout
-    assert "nobody  account_id: nobody is not in the settings" in result.stdout
+    assert "nobody  line 2: account_id: nobody is not in the settings" in result.stdout
 
 
 def test_what_was_refused_is_not_counted_as_placed(cli: CommandLine) -> None:

@@ -232,7 +232,8 @@ class WaitingOrders:
 
     def _next_cancel(self, order: LiveOrder) -> LateCancel | None:
         """The one that is due now: at once where the last one surely never arrived."""
-        last = self._tried.get(order.order_id) if order.cancel_wish is None else None
+        never_arrived = order.cancel_wish is not None and order.is_at_broker
+        last = None if never_arrived else self._tried.get(order.order_id)
         return LateCancel.due_after(last, self._clock.monotonic(), MAKING_WAY_SECONDS)
 
     async def _cancel_for(self, waiting: UUID, order_id: UUID) -> None:

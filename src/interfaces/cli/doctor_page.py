@@ -232,6 +232,10 @@ async def _brokers(settings: Settings, lease: LeaseState | None) -> list[Check]:
         found = await check_brokers(settings)
     except LiveOrderError as error:
         return [Check(name="broker", is_healthy=False, detail=str(error))]
+    except OSError as error:
+        if settings.mode is TradingMode.SIMULATION and settings.simulation.venue_data is None:
+            return []  # the venue lies beside the store, of which the same was said
+        return [Check(name="broker", is_healthy=False, detail=str(error))]
     return [
         Check(
             name=f"broker of {check.account_id}",

@@ -77,7 +77,7 @@ def _validate(settings: Settings, signal: Signal, as_json: bool, timeout: float)
 
 
 submit = with_a_signal(_submit)
-validate = with_a_signal(_validate)
+validate = with_a_signal(_validate, only_judged=True)
 
 
 def close(

@@ -36,6 +36,7 @@ SAMPLES: dict[str, tuple[Any, dict[str, Any]]] = {
     "exchange": ("ARCA", {}),
     "product": ("CNC", {}),
     "asset_class": ("EQUITY", {}),
+    "symbol_name": ("SPDR S&P 500 ETF", {}),
     "expiry": ("2026-12-18", {}),
     "strike": ("450", {}),
     "right": ("CALL", {}),

@@ -9,7 +9,7 @@ from liveorder.application.reporting.figures import NOTHING, number, part, statu
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_STRATEGY, BY_SYMBOL, Batch, Filter, ReadModel
 from liveorder.application.reporting.views import SignalView, dead_letter_view, signal_view
-from liveorder.application.reporting.views.signals import DEAD_LETTER
+from liveorder.application.reporting.views.signals import DEAD_LETTER, RETRIED
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 from liveorder.domain.lifecycle import OrderStatus
 
@@ -56,7 +56,7 @@ def _row(began: int, stream_id: str, view: SignalView) -> SignalRow:
 def _status_of(text: str) -> str:
     """`dead-letter` is DEAD_LETTER. Raises `ValueError` for what no signal becomes."""
     word = text.upper().replace("-", "_")
-    if word not in (known := (*OrderStatus, DEAD_LETTER)):
+    if word not in (known := (*OrderStatus, DEAD_LETTER, RETRIED)):
         raise ValueError(f"give one of {', '.join(known)}")
     return word
 
