@@ -68,7 +68,7 @@ class Member:
     def may_end(self, order: Mapping[str, Any]) -> bool:
         """As it was wanted; or refused, because it was not known what another order in the same symbol did."""
         if order["status"] == "REJECTED":
-            return order["reason"] == "RISK" and "is in doubt" in order["message"]
+            return order["reason"] == "RISK" and "in doubt" in order["message"]
         return (order["status"], order["filled"]) == (("CANCELLED", "0") if self.then == "cancel" else ("FILLED", self.quantity))
 
     def signal(self, key_class: str) -> str:

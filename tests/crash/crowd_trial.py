@@ -198,7 +198,7 @@ class _CrowdTrial:
                 await service.ask("replace", order_id=order["order_id"], limit_price=ABOVE_THE_MARKET)
                 self._resting.discard(order["key"])
         except Refused as refused:
-            if "is in doubt" in str(refused):
+            if "in doubt" in str(refused):
                 self._resting.add(order["key"])
 
     async def _until_nothing_is_under_way(self) -> bool:

@@ -76,7 +76,10 @@ class OrderRegister:
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
         self.may_have_begun: set[UUID] = set()
-        self._may_have_moved: list[PositionChange] = []
+        self.may_have_moved: list[PositionChange] = []
+        """Changes without an order whose commit failed without saying whether it was stored; until that is known they are expected,
+        as before.
+        """
         self._looking_at_positions = asyncio.Lock()
         """Those of them of which it was the first, so that nobody here knows them: of what is open, none may be missing."""
 
@@ -162,29 +165,18 @@ class OrderRegister:
         except StoreError:
             return
 
-    @property
-    def is_unsure(self) -> bool:
-        """Whether failed commits left open which orders there are, or what is held."""
-        return bool(self.may_have_begun or self._may_have_moved)
-
     async def look_at_what_is_unsure(self) -> None:
-        """Read that, before an order is decided. Raises `StoreUnavailable`."""
+        """Read what `may_have_begun` and what `may_have_moved`, before an order is decided. Raises `StoreUnavailable`."""
         await self.look_at_positions()
         for order_id in list(self.may_have_begun):
             await self._look_again_at(order_id)
 
-    def may_have_moved(self, changes: Sequence[PositionChange]) -> None:
-        """A commit of these changes without an order failed without saying whether it was stored. Until that is known they are
-        expected, as before.
-        """
-        self._may_have_moved += changes
-
     async def look_at_positions(self) -> None:
         """Know whether positions changed by commits that failed. Raises `StoreUnavailable`."""
         async with self._looking_at_positions:
-            if self._may_have_moved:
+            if self.may_have_moved:
                 await self._look_at_the_figures()
-                expected, self._may_have_moved = self._may_have_moved, []
+                expected, self.may_have_moved = self.may_have_moved, []
                 self._risk.expect(expected, is_over=True)
 
     async def _look_again_at(self, order_id: UUID) -> None:

@@ -419,7 +419,7 @@ class ExecuteOrder:
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now. Raises `StoreUnavailable` while it is unsure which orders there are, or what is held."""
-        if self._orders.is_unsure:
+        if self._orders.may_have_begun or self._orders.may_have_moved:
             await self._orders.look_at_what_is_unsure()
         known_by = gathered.gateway, gathered.signal, gathered.instrument, gathered.origin.order_id
         standing = self._standing(*known_by)
@@ -547,7 +547,8 @@ class ExecuteOrder:
             judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
             had, has_now = sized.standing, self._standing(gateway, gathered.signal, gathered.instrument, order_id)
             is_as_it_was = (has_now.stakes, has_now.heard_difference) == (had.stakes, had.heard_difference)
-            if not sizings_left or (is_as_it_was and not self._orders.is_unsure):
+            is_sure = not (self._orders.may_have_begun or self._orders.may_have_moved)
+            if not sizings_left or (is_as_it_was and is_sure):
                 if wait is not None and isinstance(judged.verdict, Approved):
                     return Decision(wait, sized.intent, had)
                 return Decision(judged.verdict, judged.intent, had, judged.also)
