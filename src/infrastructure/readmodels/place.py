@@ -127,7 +127,7 @@ class ViewsPlace:
 
     def _make_ready(self, connection: Connection, store_id: UUID) -> None:
         if self._schema is not None:
-            connection.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK)))
+            connection.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK, func.hashtext(self._schema))))
             connection.execute(CreateSchema(self._schema, if_not_exists=True))
         if self._stamp(connection) != (str(store_id), fingerprint(self._models)):
             self.empty(connection, store_id)
