@@ -75,10 +75,10 @@ async def lived(world: World, life: Life, crash_point: CrashPoint) -> bool:
         await engine.start(wait_for_lease=True)
         async with asyncio.timeout(120):
             await life(engine)
+        await engine.stop()  # a task in the background may have died before
     except (Crashed, TimeoutError):
         await abandon(engine)
         return False
-    await engine.stop()
     return True
 
 
