@@ -13,12 +13,12 @@ from liveorder.application.engine.engine import Engine
 from liveorder.domain.errors import LiveOrderError, OrderValidationError, StoreUnavailable
 from liveorder.domain.events import PERSON
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import CancelReason
+from liveorder.domain.order.events import CancelReason, CancelRequested
 from liveorder.domain.values import Side
 from liveorder.testing.venue.faults import FaultKind, Point
 from tests.engine.scenes import ACCOUNT, LAX, SPY, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_making_way import STOP
-from tests.engine.test_store_failures import allow_reading_only, allow_writing, losing_replies
+from tests.engine.test_store_failures import allow_reading_only, allow_writing, holds, losing_replies
 from tests.engine.test_waiting_exits import BY_HAND, an_exit, fills
 
 FOR_LONG = 130
@@ -190,3 +190,13 @@ async def test_what_a_transfer_brought_can_be_closed_though_the_reply_was_lost(t
             await engine.transfer.transfer(ACCOUNT, SPY, "default", "other", Decimal(20), "meant so", PERSON)
         order = await engine.execute.execute(an_exit(strategy_name="other"))
         assert order.quantity == 20
+
+
+async def test_a_cancel_whose_commit_lost_its_reply_is_asked_for_all_the_same(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        stop = await held_with_a_stop(scene, engine)
+        lost = iter([True])
+        losing_replies(engine, lambda commit: holds(commit, CancelRequested) and next(lost, False))
+        exit_ = await engine.execute.execute(an_exit())
+        await until(lambda: bool(scene.venue_orders(exit_)), 300)
+        assert not is_live(scene, stop)

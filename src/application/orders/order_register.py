@@ -76,12 +76,12 @@ class OrderRegister:
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
         self.may_have_begun: set[UUID] = set()
+        """Those of them of which it was the first, so that nobody here knows them: of what is open, none may be missing."""
         self.may_have_moved: list[PositionChange] = []
         """Changes without an order whose commit failed without saying whether it was stored; until that is known they are expected,
         as before.
         """
         self._looking_at_positions = asyncio.Lock()
-        """Those of them of which it was the first, so that nobody here knows them: of what is open, none may be missing."""
 
     def listen(self, listener: OrderListener) -> Callable[[], None]:
         """Tell `listener` of every step from now on; the returned call ends that."""
@@ -174,9 +174,9 @@ class OrderRegister:
     async def look_at_positions(self) -> None:
         """Know whether positions changed by commits that failed. Raises `StoreUnavailable`."""
         async with self._looking_at_positions:
-            if self.may_have_moved:
+            if expected := [*self.may_have_moved]:
                 await self._look_at_the_figures()
-                expected, self.may_have_moved = self.may_have_moved, []
+                del self.may_have_moved[: len(expected)]
                 self._risk.expect(expected, is_over=True)
 
     async def _look_again_at(self, order_id: UUID) -> None:
