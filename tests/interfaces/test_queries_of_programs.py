@@ -93,7 +93,7 @@ def test_every_filter_misspelt_is_refused_with_the_one_that_was_meant(runner: Th
                 with pytest.raises(InvalidInput, match=f"^{asked.name}x: .*; did you mean '{asked.name}'"):
                     ask(**{f"{asked.name}x": value})
         for other in ("others", "filters", "zzz"):
-            with pytest.raises(InvalidInput, match=f"^{other}: {name} cannot be searched by it; choose among "):
+            with pytest.raises(InvalidInput, match=f"^{other}: {name} cannot be searched by it; use one of "):
                 ask(**{other: "x"})
 
 
@@ -126,7 +126,7 @@ def test_a_word_is_taken_in_any_case_and_a_day_or_an_id_as_text(runner: Threaded
 
 @pytest.mark.parametrize("name", ["fils", "", 5, None, "Fills ", ["fills"]])
 def test_a_list_that_there_is_none_of_is_refused(runner: ThreadedRunner, name: Any) -> None:
-    with pytest.raises(InvalidInput, match=r"^report: there is no .*; (did you mean 'fills'|choose among orders, )"):
+    with pytest.raises(InvalidInput, match=r"^report: there is no .*; (did you mean 'fills'|use one of orders, )"):
         runner.report(name)
 
 

@@ -73,5 +73,5 @@ def test_a_view_of_a_row_is_shown_as_others_are() -> None:
 def test_filters_of_a_report_stand_beside_those_that_many_have() -> None:
     wanted = Query.of(symbol="SPY", newest=3, session_date=date(2025, 3, 10), side="BUY")
     assert (wanted.newest, wanted.filters) == (3, {"symbol": "SPY", "session_date": date(2025, 3, 10), "side": "BUY"})
-    with pytest.raises(InvalidInput, match="rows cannot be searched by it; choose among symbol"):
+    with pytest.raises(InvalidInput, match="rows cannot be searched by it; use one of symbol"):
         list(model(filters=(BY_SYMBOL,)).conditions(wanted.filters))

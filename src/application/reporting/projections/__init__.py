@@ -1,6 +1,5 @@
 """Reports as functions of the log. A new one is a file with a `ReadModel`, and its name in `READ_MODELS`."""
 
-from difflib import get_close_matches
 from typing import Any
 
 from liveorder.application.reporting.projections.confirmations import EXECUTION_CONFIRMATIONS
@@ -12,6 +11,7 @@ from liveorder.application.reporting.projections.positions import POSITIONS
 from liveorder.application.reporting.projections.read_model import ReadModel
 from liveorder.application.reporting.projections.signals import SIGNALS
 from liveorder.domain.errors import InvalidInput
+from liveorder.domain.wording import one_of
 
 __all__ = [
     "DAILY_SUMMARY",
@@ -42,7 +42,5 @@ def named(name: object) -> ReadModel[Any, Any]:
     """Raises `InvalidInput` where there is none of that name."""
     by_name = {model.name: model for model in READ_MODELS}
     if not isinstance(name, str) or name not in by_name:
-        near = get_close_matches(name, by_name, n=1) if isinstance(name, str) else []
-        remedy = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(by_name)}"
-        raise InvalidInput("report", f"there is no {name!s:.60}", remedy)
+        raise InvalidInput("report", f"there is no {name!s:.60}", one_of(name, by_name))
     return by_name[name]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -22,6 +21,7 @@ from liveorder.application.reporting.projections.shapes import ColumnType, Row, 
 from liveorder.application.reporting.views.fields import Moment, Number, View
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.events import RecordedEvent
+from liveorder.domain.wording import one_of
 
 V = TypeVar("V", bound=View)
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -96,9 +96,7 @@ def _named(kind: type) -> str:
 def _word(field: str, given: str, words: type[StrEnum]) -> StrEnum:
     found = next((word for word in words if word.lower() == given.lower()), None)
     if found is None:
-        near = get_close_matches(given.upper(), list(words), n=1)
-        remedy = f"did you mean {str(near[0])!r}?" if near else f"give {_named(words)}"
-        raise InvalidInput(field, f"{given!r:.60} is not one of its words", remedy)
+        raise InvalidInput(field, f"{given!r:.60} is not one of its words", one_of(given, words))
     return found
 
 
@@ -182,9 +180,7 @@ class ReadModel(TableSpec[Row], Generic[Row, V]):
         columns = {each.name: each for each in (self.beside or self).types}
         for name, given in wanted.items():
             if name not in filters:
-                near = get_close_matches(name, [*filters, "newest"], n=1)
-                remedy = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(filters) or 'none'}"
-                raise InvalidInput(name, f"{self.name} cannot be searched by it", remedy)
+                raise InvalidInput(name, f"{self.name} cannot be searched by it", one_of(name, [*filters, "newest"]))
             if given is not None:
                 found = filters[name]
                 column = found.column or name
