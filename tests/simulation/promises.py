@@ -22,7 +22,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import RejectReason, WaitReason
+from liveorder.domain.order.events import CancelReason, RejectReason, WaitReason
 from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.signal import Signal, UnusableSignal
@@ -93,7 +93,19 @@ def _at_the_venue(environment: Environment, may_doubt: bool) -> Iterator[Violati
             yield Violation("sent twice", f"{len(found)} orders for {key}: {[each['broker_order_id'] for each in found]}")
     for order in environment.auditor.orders.values():
         may_wait = may_doubt or waits_for_what_rests(order, environment)
-        yield from _compared(order, by_key.get(order.client_order_id, []), may_doubt, may_wait)
+        at_venue = by_key.get(order.client_order_id, [])
+        yield from _compared(order, at_venue, may_doubt, may_wait)
+        is_live = any(each["state"] in LIVE for each in at_venue)
+        if not order.status.is_closed and is_live and is_to_be_cancelled(order, environment):
+            yield Violation("a cancel was forgotten", f"{order.intent.signal_id}: {order.cancel_wish}, and it still stands")
+
+
+def is_to_be_cancelled(order: LiveOrder, environment: Environment) -> bool:
+    """Whether a cancel of it that never arrived is to be asked again: one to make way only as long as something waits for that."""
+    if order.cancel_wish is not CancelReason.MADE_WAY:
+        return order.cancel_wish is not None
+    waits = (each.wait for each in environment.auditor.orders.values() if each.is_waiting and each.wait is not None)
+    return any(order.order_id in wait.orders for wait in waits)
 
 
 def waits_for_what_rests(order: LiveOrder, environment: Environment) -> bool:
@@ -123,8 +135,6 @@ def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool, m
     if not order.status.is_closed and not is_live and not may_wait:
         state = theirs[0]["state"] if theirs else "not there"
         yield Violation("open here, over there", f"{name} is {order.status}, at the venue {state}")
-    if not order.status.is_closed and is_live and order.cancel_wish is not None:
-        yield Violation("a cancel was forgotten", f"{name}: {order.cancel_wish}, and it still stands")
     if theirs and not order.status.is_closed and order.quantity is not None and Decimal(theirs[0]["quantity"]) != order.quantity:
         yield Violation("terms differ", f"{name}: {order.quantity} here, {theirs[0]['quantity']} at the venue")
 
