@@ -22,7 +22,7 @@ from tests.crash.in_short import in_short
 from tests.crash.key_classes import KEY_CLASSES
 from tests.crash.matrix import COUNTED_WITH, KINDS, ORDERS, POSITIONS, Matrix
 from tests.crash.published import figures, shortcomings
-from tests.crash.results import MATRIX, TrialResults
+from tests.crash.results import COUNTING, MATRIX, TrialResults
 from tests.crash.scope import Scope
 from tests.crash.summary import summary
 from tests.crash.wires import WIRES
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asyncio.run(_run(campaign, is_whole=is_whole))
     except asyncio.CancelledError:
         return interrupted()
-    sys.stdout.write(f"\n{summary(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
+    sys.stdout.write(f"\n{summary(results.of(COUNTING, MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
     if is_whole:
         command = _command(scope)
         whole = f"{command} KILLS={given.kills} SEED={given.seed}"
