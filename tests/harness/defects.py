@@ -6,7 +6,7 @@ Some stand between the engine and a port, in the test's own composition; those o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from liveorder.application.ports.order_store import LedgerEntry
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused, WaitReason
+from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_figure import LastFill
 from liveorder.domain.reversal import Follows, after_first_leg
 from liveorder.domain.signal import Signal
@@ -108,6 +109,16 @@ def forgets_what_is_closing(engine: Engine) -> None:
     risk: Any = engine.risk
     own = risk._own
     _instead(risk, _own=lambda *asked: own(*asked)._replace(buys=ZERO, sells=ZERO))
+
+
+def forgets_what_may_have_moved(engine: Engine) -> None:
+    """What a transfer keeps from being closed meanwhile, it keeps for ever where its commit failed and was not stored."""
+
+    class _Nothing(list[PositionChange]):
+        def extend(self, changes: Iterable[PositionChange]) -> None:
+            """Keep none of them."""
+
+    _instead(engine.orders, may_have_moved=_Nothing())
 
 
 def believes_what_was_heard_before_the_last_fill(engine: Engine) -> None:

@@ -15,7 +15,7 @@ from liveorder.domain.order import events as ev
 from liveorder.domain.order.shares import OwnExecution, own_executions
 from liveorder.domain.position_adjustment import PositionEvent
 from liveorder.domain.position_owner import FLATTEN
-from liveorder.domain.values import PositionEffect
+from liveorder.domain.values import PositionEffect, trades_at_once
 
 _DISTURBING = (ev.FillBusted, ev.FillCorrected, ev.FillInferred, ev.Restated)
 
@@ -42,7 +42,11 @@ class HoldingsByLog:
         self.orders: dict[UUID, LiveOrder] = {}
         self.by_key: dict[str, UUID] = {}
         self.beyond_zero: list[str] = []
-        """Submissions of orders that say CLOSE, and could have gone beyond zero by what was stored when they began."""
+        """Of orders that say CLOSE: submissions that could have gone beyond zero by what was stored then, and fills that did."""
+        self.beyond_target: list[str] = []
+        """Submissions that lead further than to the target that they name."""
+        self.refused_for_nothing: list[str] = []
+        """Exits that were refused since nothing was held, and something was."""
         self.legs: list[str] = []
         """Of reversals: what was sent too early, or for too much."""
         self.disturbed: set[Holding] = set()
@@ -61,8 +65,13 @@ class HoldingsByLog:
                 self._moved[change.account_id, change.strategy_name, change.instrument.key] += change.quantity
         if isinstance(item.event, _DISTURBING):
             self.disturbed.add(holding_of(self.orders[item.stream_id]))
+        if isinstance(item.event, ev.Filled):
+            self._look_whether_it_crossed(self.orders[item.stream_id], item.event)
+        if isinstance(item.event, ev.Refused):
+            self._look_whether_there_was_nothing(self.orders[item.stream_id], item.event)
         if isinstance(item.event, ev.SubmissionStarted):
             self._look_whether_it_closes(self.orders[item.stream_id])
+            self._look_whether_it_leads_to_its_target(self.orders[item.stream_id])
             self._look_whether_its_first_leg_closed(self.orders[item.stream_id])
 
     def _look_whether_it_closes(self, order: LiveOrder) -> None:
@@ -70,13 +79,43 @@ class HoldingsByLog:
         key, side = holding_of(order), order.terms.side
         if order.terms.position_effect is not PositionEffect.CLOSE or key in self.disturbed or key[1] == FLATTEN:
             return
+        could = self._could_fill(order)
+        if could is not None and could > -side.signed(self.held(key)):
+            self.beyond_zero.append(f"{order.intent.signal_id}: {side} of {could} in all, and {self.held(key)} is held")
+
+    def _could_fill(self, order: LiveOrder) -> Decimal | None:
+        """Units of it and of what else its strategy has out on its side; None where one is of an amount of money."""
+        key, side = holding_of(order), order.terms.side
         ours = (each for each in self.orders.values() if holding_of(each) == key and each.terms.side is side)
         open_ones = [each for each in ours if not (each.is_finished or each.is_waiting)]
         if any(each.quantity is None for each in open_ones):
+            return None
+        return sum(((each.quantity or 0) - each.filled_quantity for each in open_ones), Decimal(0))
+
+    def _look_whether_it_leads_to_its_target(self, order: LiveOrder) -> None:
+        key, side, target = holding_of(order), order.terms.side, order.terms.target_quantity
+        could = self._could_fill(order)
+        if target is None or could is None or key in self.disturbed:
             return
-        could = sum(((each.quantity or 0) - each.filled_quantity for each in open_ones), Decimal(0))
-        if could > -side.signed(self.held(key)):
-            self.beyond_zero.append(f"{order.intent.signal_id}: {side} of {could} in all, and {self.held(key)} is held")
+        goes_to = self.held(key) + side.signed(could)
+        if side.signed(goes_to - target) > 0:
+            self.beyond_target.append(f"{order.intent.signal_id} is to lead to {target}, and may lead to {goes_to}")
+
+    def _look_whether_there_was_nothing(self, order: LiveOrder, refusal: ev.Refused) -> None:
+        key = holding_of(order)
+        if "and no order of it is open" in refusal.message and key not in self.disturbed and self.held(key):
+            self.refused_for_nothing.append(f"{order.intent.signal_id}, though {self.held(key)} is held: {refusal.message}")
+
+    def _look_whether_it_crossed(self, order: LiveOrder, fill: ev.Filled) -> None:
+        """Of two that trade at once either may be first, it comes to the same. More than was ordered is the venue's doing."""
+        key, side, terms = holding_of(order), order.terms.side, order.terms
+        if terms.position_effect is not PositionEffect.CLOSE or key in self.disturbed or key[1] == FLATTEN:
+            return
+        if trades_at_once(terms.order_type, terms.time_in_force):
+            return
+        is_beyond, is_of_the_order = side.signed(self.held(key)) > 0, order.filled_quantity <= (order.quantity or 0)
+        if is_beyond and is_of_the_order:
+            self.beyond_zero.append(f"{order.intent.signal_id} left {self.held(key)} by its fill of {fill.quantity}")
 
     def _look_whether_its_first_leg_closed(self, order: LiveOrder) -> None:
         """What opens the other side leaves when the order before it has closed all that it was to close."""

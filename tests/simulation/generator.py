@@ -21,7 +21,7 @@ from liveorder.testing.venue.settings import (
     VenueCommission,
     VenueSettings,
 )
-from tests.simulation import mass_ending, targeted_faults
+from tests.simulation import guarded, mass_ending, targeted_faults
 from tests.simulation import scenario as s
 from tests.simulation.targeted_faults import SLOW_SECONDS
 
@@ -45,6 +45,9 @@ slow all along, and of orders that wait for the open; the others are random.
 
 BY_HAND = 0.2
 """So many of the random ones are of exits beside which a person trades the account, at a broker whose positions may lag."""
+
+GUARDED = 0.2
+"""So many of the rest are of positions with a stop, and of what comes beside it."""
 
 KEY_CLASSES = {
     "unique": Keys(),
@@ -136,6 +139,8 @@ def generate(seed: int) -> s.Scenario:
         venue = venue.model_copy(update={"positions_lag_seconds": lag, "fills": fills, "rejection_probability": 0.0})
         capabilities = replace(capabilities, position_lag_seconds=lag, max_position_age_seconds=hands.choice((0.0, 5.0)))
         steps = _by_hand(chance, hands)
+    elif (stops := random.Random(f"{seed}/stops")).random() < GUARDED:
+        steps = _guarded(chance, stops)
     else:
         steps = _at_random(chance, aims, accounts)
     return s.Scenario(
@@ -187,6 +192,14 @@ def _by_hand(chance: ScenarioRandom, hands: random.Random) -> Iterator[s.Step]:
     for _ in range(hands.choice((0, 0, 1, 3))):
         make = hands.choice((_request_fault, _query_fault, _report_fault, _death, _commit, _slow))
         yield make(chance, [])
+
+
+def _guarded(chance: ScenarioRandom, stops: random.Random) -> Iterator[s.Step]:
+    for step in guarded.steps(stops):
+        yield replace(step, at=_within(step.at))
+        chance.busy.append(_within(step.at))
+    for _ in range(stops.choice((0, 0, 1, 2))):
+        yield stops.choice(_COMPANIONS)(chance, ["stop-default"])
 
 
 def _targeted(chance: ScenarioRandom, target: targeted_faults.Target) -> Iterator[s.Step]:

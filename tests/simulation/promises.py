@@ -234,6 +234,8 @@ def _beyond_zero(environment: Environment) -> Iterator[Violation]:
     holdings = environment.auditor.holdings
     yield from (Violation("beyond zero", text) for text in holdings.beyond_zero)
     yield from (Violation("a leg too early", text) for text in holdings.legs)
+    yield from (Violation("beyond its target", text) for text in holdings.beyond_target)
+    yield from (Violation("an exit was refused for nothing", text) for text in holdings.refused_for_nothing)
     if environment.scenario.may_be_short:
         return
     for key in {holding_of(order) for order in holdings.orders.values()} - holdings.disturbed:

@@ -21,6 +21,7 @@ from tests.harness.defects import (
     believes_what_was_heard_before_the_last_fill,
     books_what_sales_bring_as_paid,
     forgets_what_is_closing,
+    forgets_what_may_have_moved,
     forgets_what_waits,
     opens_before_it_has_closed,
     prepares_each_attempt,
@@ -28,7 +29,18 @@ from tests.harness.defects import (
 )
 from tests.simulation.generator import generate
 from tests.simulation.history import History, simulate
-from tests.simulation.scenario import Delivered, DeliveredTogether, Killed, Laid, Scenario, Stopped, StoreSlow, TradedByHand
+from tests.simulation.scenario import (
+    Commanded,
+    CommitFails,
+    Delivered,
+    DeliveredTogether,
+    Killed,
+    Laid,
+    Scenario,
+    Stopped,
+    StoreSlow,
+    TradedByHand,
+)
 from tests.simulation.shrinking import report, shrunk
 from tests.simulation.targeted_faults import TARGET
 
@@ -142,6 +154,12 @@ def _is_traded_by_hand(scenario: Scenario) -> bool:
     return len(entries) == 1 and len(scenario.steps) <= 6 and any(isinstance(step, TradedByHand) for _, step in scenario.steps)
 
 
+def _transfers_while_commits_fail(scenario: Scenario) -> bool:
+    steps = [step for _, step in scenario.steps]
+    transfers = [each.at for each in steps if isinstance(each, Commanded) and each.kind == "transfer"]
+    return any(isinstance(each, CommitFails) and at - each.at < 0.1 for each in steps for at in transfers if each.at < at)
+
+
 WRONG_FILLS = {"fills differ", "positions differ", "not reconciled"}
 WRONGLY_SENT = {"sent what must not be sent"}
 DEFECTS = {
@@ -162,6 +180,11 @@ DEFECTS = {
     ),
     "an order that waited is forgotten by the next life": Exposed(
         Defect(engine=forgets_what_waits), {"does not settle"}, is_suspect=_restarts_before_the_open
+    ),
+    "what may have moved is forgotten": Exposed(
+        Defect(engine=forgets_what_may_have_moved),
+        {"an exit was refused for nothing", "beyond its target"},
+        is_suspect=_transfers_while_commits_fail,
     ),
     "a figure from before the last fill is believed": Exposed(
         Defect(engine=believes_what_was_heard_before_the_last_fill),

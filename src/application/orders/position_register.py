@@ -67,7 +67,7 @@ class PositionRegister:
         try:
             committed = await self._store.append(Commit(tuple(recorded), entries=entries))
         except BaseException:
-            self._orders.may_have_moved += expected
+            self._orders.may_have_moved.extend(expected)
             raise
         self._risk.absorb(committed.rows)
         self._risk.expect(expected, is_over=True)
