@@ -6,14 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.crash import campaign
+from tests.crash.cases import Case
 from tests.crash.crowd import SIZES, crowd_of
 from tests.crash.defects import DEFECTS
 from tests.crash.in_short import in_short
 from tests.crash.key_classes import is_of_another_day
 from tests.crash.matrix import POSITIONS, Boundaries, Matrix, drawn
+from tests.crash.processes import Refused
 from tests.crash.published import figures, shortcomings
 from tests.crash.results import COUNTING, MATRIX, TrialResults
 from tests.crash.scope import FULL_KILLS, OFTEN, Scope
@@ -86,6 +90,35 @@ def test_a_full_campaign_strikes_each_boundary_of_a_play_thirty_times() -> None:
     assert found == ["STRUCK 29 TIMES: after append Requested", "STRUCK 29 TIMES: after append WaitBegan"]
     assert [each for each in shortcomings(results, small) if "STRUCK" in each] == []
     assert "| `append WaitBegan` | 30 | 29 |" in figures(results, 1, "make killmatrix-positions", full)
+
+
+@pytest.mark.parametrize("name", ["StoreUnavailable", "BrokerTimeoutError", "LeaseLost"])
+async def test_what_the_machine_may_have_caused_is_tried_once_more_and_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts: list[Verdict] = []
+    accounts: list[str] = []
+
+    async def tried_on_a_slow_machine(scene: object, case: Case, account: str) -> Verdict:
+        accounts.append(account)
+        if not verdicts:
+            verdicts.append(Verdict(case, []))
+            raise Refused(name, "the machine was busy")
+        return verdicts[0]
+
+    monkeypatch.setattr(campaign, "tried", tried_on_a_slow_machine)
+    nobody: Any = None
+    verdict = await campaign._tried_safely(nobody, CELLS[0], ("D0", "D0-again"))
+    assert (verdict.violations, accounts) == ([], ["D0", "D0-again"])
+    assert f"{name}: the machine was busy" in (verdict.repeated_for or "")
+
+
+async def test_any_other_refusal_fails_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(scene: object, case: Case, account: str) -> Verdict:
+        raise Refused("InvalidInput", "quantity: no number")
+
+    monkeypatch.setattr(campaign, "tried", refused)
+    nobody: Any = None
+    verdict = await campaign._tried_safely(nobody, CELLS[0], ("D0", "D0-again"))
+    assert "InvalidInput: quantity: no number" in verdict.violations[0]
 
 
 def test_lives_are_ended_again_where_they_were_too_seldom_and_no_result_is_overwritten() -> None:
