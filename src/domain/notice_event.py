@@ -21,7 +21,7 @@ class NoticeEvent(StrEnum):
     REVERSAL_INCOMPLETE = "reversal_incomplete"
     """A position was closed, or was to be, and the order that was to open the other side is not sent."""
     UNGUARDED = "unguarded"
-    """Units are still held whose exit was cancelled to make way for another one."""
+    """Units are still held whose exit was cancelled to make way for an order that does not close them, or ended before it did."""
     POSITION_UNCONFIRMED = "position_unconfirmed"
     """An exit goes out by our own book, since its broker did not say in time what the account holds."""
     CANCELLED = "cancelled"

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import Approved, LeftUnguarded, OrderRequested, Refused, WaitBegan
+from liveorder.domain.order.events import LeftUnguarded, OrderRequested
 from liveorder.domain.risk import OpenExposure, Stake
 from liveorder.domain.values import EXACT, ZERO, OrderRole, Product, Side, total
 
@@ -107,18 +107,44 @@ def _units(order: OpenExposure) -> Decimal:
     return order.quantity if order.waits_with is None else order.waits_with
 
 
-def left_unguarded(
-    own: Stake, made_way: Sequence[LiveOrder], intent: OrderRequested, verdict: Refused | Approved | WaitBegan
-) -> list[LeftUnguarded]:
-    """What lost its exit to an order that does not close it: orders `made_way` for it, and the rest of them is not placed anew.
-
-    One that goes on waiting says so at its end. `own`: what its strategy has once they are over, without the order itself.
+def left_unguarded(own: Stake, made_way: Sequence[LiveOrder], intent: OrderRequested) -> list[LeftUnguarded]:
+    """What lost its exit to an order that is about to be sent and does not close it: orders `made_way` for it, and the rest of them
+    is not placed anew. `own`: what its strategy has once they are over, without the order itself.
     """
-    if (side := own.closing_side) is None or isinstance(verdict, WaitBegan):
+    if (side := own.closing_side) is None:
         return []
-    lost = [each for each in made_way if each.terms.side is side and each.status is OrderStatus.CANCELLED]
-    closes = isinstance(verdict, Approved) and intent.terms.side is side
-    closing = intent.terms.quantity if closes and intent.terms.quantity is not None else ZERO
-    left = EXACT.subtract(own.reducible_by(side), closing)
-    units = min(left, total(each.executions.missing_of(each.quantity) for each in lost if each.quantity is not None))
+    lost, terms = _lost(made_way, side), intent.terms
+    closing = terms.quantity if terms.side is side and terms.quantity is not None else ZERO
+    return _said(min(EXACT.subtract(own.reducible_by(side), closing), _missing(lost)), lost)
+
+
+def left_at_the_end(own: Stake, made_way: Sequence[LiveOrder], ended: LiveOrder) -> list[LeftUnguarded]:
+    """What lost its exit to an order that has ended, beyond what it said before. One that was approved had to close no more than
+    its quantity; one that was not has closed nothing. `own`: what its strategy has, without the order.
+    """
+    if (side := own.closing_side) is None:
+        return []
+    lost = _lost(made_way, side)
+    units = min(own.reducible_by(side), EXACT.subtract(_missing(lost), ended.unguarded))
+    if ended.is_approved:
+        units = min(units, _missing([ended]) if ended.terms.side is side else ZERO)
+    return _said(units, lost)
+
+
+def left_by_itself(own: Stake, ended: LiveOrder) -> list[LeftUnguarded]:
+    """What an exit guarded that made way, once nothing is left that it made way for. `own`: as for `left_at_the_end`."""
+    side = own.closing_side
+    is_lost = side is not None and ended.is_at_broker and _lost([ended], side)
+    return _said(min(own.reducible_by(ended.terms.side), _missing([ended])), ()) if is_lost else []
+
+
+def _lost(made_way: Sequence[LiveOrder], side: Side) -> list[LiveOrder]:
+    return [each for each in made_way if each.terms.side is side and each.status is OrderStatus.CANCELLED]
+
+
+def _missing(orders: Sequence[LiveOrder]) -> Decimal:
+    return total(each.executions.missing_of(each.quantity) for each in orders if each.quantity is not None)
+
+
+def _said(units: Decimal, lost: Sequence[LiveOrder]) -> list[LeftUnguarded]:
     return [LeftUnguarded(quantity=units, orders=tuple(each.order_id for each in lost))] if units > 0 else []

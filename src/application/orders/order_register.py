@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, TypeGuard
 from uuid import UUID
 
 from liveorder.application.ports.calendar import TradingCalendar
@@ -32,10 +32,11 @@ from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable,
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import OrderRequested
+from liveorder.domain.order.events import CancelReason, LeftUnguarded, OrderRequested
 from liveorder.domain.order.matching import matching, surely_matching
+from liveorder.domain.own_exits import left_at_the_end, left_by_itself
 from liveorder.domain.position_adjustment import PositionChange
-from liveorder.domain.values import ZERO, AssetClass
+from liveorder.domain.values import EXACT, ZERO, AssetClass
 
 FINISHED_IN_MEMORY = 5_000
 """About 9 KB each. Beyond it the one that has been here longest goes; it is read again when it is spoken of."""
@@ -82,6 +83,8 @@ class OrderRegister:
         as before.
         """
         self._looking_at_positions = asyncio.Lock()
+        self._ending: dict[UUID, LiveOrder] = {}
+        """Exits that made way, and orders that others made way for, whose end is being stored: as they are then."""
 
     def listen(self, listener: OrderListener) -> Callable[[], None]:
         """Tell `listener` of every step from now on; the returned call ends that."""
@@ -298,6 +301,8 @@ class OrderRegister:
             return order
         recorded = self.recorder.enveloped(stream_id, order.version if order is not None else 0, events, cause)
         after = self._with_its_keys(order.apply(recorded) if order is not None else LiveOrder.replay(recorded))
+        if (after.made_way or after.cancel_reason is CancelReason.MADE_WAY) and self._ends_now(order, after):
+            return await self._record_end(order, after, events, cause, unless_halted, adds_risk=adds_risk)
         was_open, is_open, name = order is not None and not order.is_finished, not after.is_finished, after.broker_order_id
         is_renamed = name is not None and (order is None or name != order.broker_order_id)
         try:
@@ -322,6 +327,61 @@ class OrderRegister:
         self._risk.follow(committed.rows, after)
         self._notify(order, after, recorded)
         return after
+
+    # --- what is left without an exit ------------------------------------------------------------------------------------------
+
+    async def made_way_for(self, order: LiveOrder) -> list[LiveOrder]:
+        """Orders that were at their broker and had to end before it. In place of one that was not, those that had to end before
+        that. One that was being stored when it was named, and was not stored, never was.
+        """
+        found, left = dict[UUID, LiveOrder](), [*order.made_way]
+        while left:
+            if (order_id := left.pop(0)) not in found:
+                with suppress(OrderNotFound):
+                    each = found[order_id] = await self.get(order_id)
+                    left += () if each.is_at_broker else each.made_way
+        return [each for each in found.values() if each.is_at_broker]
+
+    def _ends_now(self, before: LiveOrder | None, after: LiveOrder) -> TypeGuard[LiveOrder]:
+        is_news = after.status.is_closed and after.order_id not in self._ending
+        return is_news and before is not None and not before.status.is_closed
+
+    async def _record_end(
+        self,
+        order: LiveOrder,
+        after: LiveOrder,
+        events: Sequence[Event],
+        cause: Cause,
+        unless_halted: tuple[str, ...],
+        *,
+        adds_risk: bool,
+    ) -> LiveOrder:
+        """With what its end leaves without an exit, in one commit: no crash comes between."""
+        made_way = [each.order_id for each in await self.made_way_for(after)]
+        self._ending[order.order_id] = after
+        try:
+            lost = self._left_unguarded(order, after, made_way)
+            return await self.record(order, [*events, *lost], cause, unless_halted=unless_halted, adds_risk=adds_risk)
+        finally:
+            del self._ending[order.order_id]
+
+    def _left_unguarded(self, before: LiveOrder, after: LiveOrder, made_way: Sequence[UUID]) -> list[LeftUnguarded]:
+        """What had the same orders cancelled and is not over says it at its own end."""
+        intent = after.intent
+        others = [each for each in self._unfinished.values() if not each.status.is_closed and each.order_id not in self._ending]
+        owed = {order_id for each in others for order_id in each.made_way}
+        if after.order_id in owed:
+            return []
+        standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, after.order_id)
+        standing = standing.once_cancelled([each for each in standing.orders if each.order_id in self._ending])
+        own, product, side = standing.own, intent.terms.product, intent.terms.side
+        own = standing.under(product, product).own
+        filled = EXACT.subtract(after.filled_quantity, before.filled_quantity)
+        own = own._replace(quantity=EXACT.add(own.quantity, side.signed(filled)))
+        if not after.made_way:
+            return left_by_itself(own, after)
+        lost = [self._ending.get(each) or self._in_memory(each) for each in made_way if each not in owed]
+        return left_at_the_end(own, [each for each in lost if each is not None], after)
 
     def _notify(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         for listener in tuple(self._listeners):

@@ -25,11 +25,12 @@ from liveorder.application.trading.execute_order import ExecuteOrder, Waited
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.waits import Waits
 from liveorder.domain import reversal
-from liveorder.domain.errors import DecisionRefused, LiveOrderError, OrderNotFound, TradingIsHalted
+from liveorder.domain.errors import DecisionRefused, LiveOrderError, TradingIsHalted
 from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import (
     WAITS_FOR_ORDERS,
+    Approved,
     CancelReason,
     OrderRequested,
     Refused,
@@ -171,7 +172,7 @@ class WaitingOrders:
         known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
         counts_from = self._clock.now() if wait.reason in YOUNG_AFTER else order.terms.signal_at
         waited = Waited(order.intent, wait.reason, counts_from, orders=wait.orders)
-        made_way = await self._made_way(wait)
+        made_way = await self._orders.made_way_for(order)
         gathered = await execute.gathered(signal, gateway, *known, waited=waited)
         sized = await execute.sized(gathered)
         if sized.is_first_leg:  # durable before this one leaves, so that no crash comes between
@@ -193,21 +194,14 @@ class WaitingOrders:
                     return order
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
-            ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.of_product.own, made_way, intent, verdict)]
+            ended, lost = WaitEnded(terms=intent.terms), list[Event]()
+            if isinstance(verdict, Approved):
+                lost += left_unguarded(decision.of_product.own, made_way, intent)
             try:
-                return await self._orders.record(held, [*ended, *events], cause, unless_halted=scopes, adds_risk=True)
+                return await self._orders.record(held, [ended, *lost, *events], cause, unless_halted=scopes, adds_risk=True)
             except TradingIsHalted as error:
                 refused = refused_by(RiskRefusal(KILL_SWITCH, str(error)))
-                ended = [WaitEnded(terms=intent.terms), *left_unguarded(decision.of_product.own, made_way, intent, refused)]
-                return await self._orders.record(held, [*ended, refused], cause)
-
-    async def _made_way(self, wait: WaitBegan) -> list[LiveOrder]:
-        """Those that were cancelled for it. One that was being stored when it was named, and was not stored, never was."""
-        found = list[LiveOrder]()
-        for order_id in wait.orders if wait.reason is WaitReason.ORDERS else ():
-            with suppress(OrderNotFound):
-                found.append(await self._orders.get(order_id))
-        return found
+                return await self._orders.record(held, [ended, refused], cause)
 
     def _what_follows(self, signal: Signal, first: LiveOrder) -> reversal.Follows:
         return reversal.after_first_leg(signal, first)

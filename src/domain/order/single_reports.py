@@ -226,10 +226,12 @@ def closed(order: LiveOrder, report: r.OrderClosed) -> list[Event]:
 
 
 def _cancel_reason(order: LiveOrder, cause: r.CloseCause) -> ev.CancelReason:
-    """Our own reason when we asked for it, whatever the broker calls it."""
+    """Our own reason when we asked for it, whatever the broker calls it; also of a cancel that was taken for lost and came late."""
     if cause in (r.CloseCause.EXPIRED, r.CloseCause.DONE_FOR_DAY):
         return ev.CancelReason(cause.value)
     asked = [request.cancel_reason for request in order.requests.values() if request.cancel_reason is not None]
+    if not asked and order.cancel_wish is not None and cause is r.CloseCause.REQUESTED:
+        return order.cancel_wish
     return asked[0] if asked else ev.CancelReason(cause.value)
 
 

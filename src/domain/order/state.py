@@ -68,6 +68,10 @@ class LiveOrder:
     """The client order id under which the broker has it, where that is not ours."""
     wait: ev.WaitBegan | None = None
     """What it waits for before it is judged."""
+    made_way: tuple[UUID, ...] = ()
+    """The orders that had to end before it could be sent, exits that were cancelled for it among them."""
+    unguarded: Decimal = ZERO
+    """Units that were said to have lost their exit to it."""
     is_approved: bool = False
     position_unconfirmed: bool = False
     """It only reduces, by our book alone: the broker did not say in time what the account holds."""

@@ -41,6 +41,8 @@ class WaitBegan(OrderEvent):
 
     def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
         order.wait, order.error_message = self, self.message
+        if self.reason is WaitReason.ORDERS:
+            order.made_way = tuple(dict.fromkeys((*order.made_way, *self.orders)))
 
 
 class WaitEnded(OrderEvent):
@@ -62,7 +64,9 @@ class WaitEnded(OrderEvent):
 
 
 class LeftUnguarded(OrderEvent):
-    """So many units that the strategy still holds lost their exit to this order: the exits made way, and are not placed anew."""
+    """So many units that the strategy still holds lost their exit to this order: the exits made way, and are not placed anew. Also
+    an exit that made way says it of itself, once it has ended and the order that it made way for had ended before.
+    """
 
     topic = "liveorder.LeftUnguarded@1"
     category = "WARNING"
@@ -70,11 +74,11 @@ class LeftUnguarded(OrderEvent):
 
     quantity: Quantity
     orders: tuple[UUID, ...]
-    """The exits that were cancelled for it."""
+    """The exits that were cancelled for it; none: this one was, for an order that has ended."""
 
     def sentence(self) -> str:
-        named = ", ".join(map(str, self.orders))
-        return f"{plain(self.quantity)} units are left without an exit: order {named} made way for this one, and is not placed anew"
+        who = f"order {', '.join(map(str, self.orders))} made way for this one" if self.orders else "this one made way for another"
+        return f"{plain(self.quantity)} units are left without an exit: {who}, and is not placed anew"
 
     def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
-        """It is about the position."""
+        order.unguarded += self.quantity
