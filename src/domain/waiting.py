@@ -3,7 +3,7 @@
 An exit that meets an entry of its own strategy which is open, or in doubt, waits for the end of that: what there is to close is not
 known before. It also waits for resting exits of its strategy that make room for it. It waits for as long as that takes; nothing but
 its own `valid_until` ends it. A plain sale of what is not all bought yet has nothing cancelled, and waits no longer than a signal
-may be old, or a day.
+may be old, or a day. So does what adds risk in an instrument in which an order is in doubt.
 
 A wait is a stored event of its order, so that a restart neither forgets it nor begins it anew.
 """
@@ -22,8 +22,7 @@ from liveorder.domain.values import PositionEffect
 
 AGELESS = frozenset({*WAITS_FOR_ORDERS, WaitReason.DOUBT})
 """A signal that waits for orders gets no older: its age counts from their end. It has to be young enough when it comes."""
-YOUNG_AFTER = AGELESS | {WaitReason.OPEN}
-"""Waits from whose end the age of a signal counts."""
+_YOUNG_AFTER = AGELESS | {WaitReason.OPEN}
 
 
 class Obstacles(NamedTuple):
@@ -78,6 +77,27 @@ def wait_for(obstacles: Obstacles, signal: str, terms: OrderTerms, oldest_second
         return None
     message = "for its broker to be reached again"
     return WaitBegan(reason=WaitReason.CONNECTION, signal=signal, message=message, until=until)
+
+
+def wait_for_doubts(
+    doubts: tuple[UUID, ...], symbol: str, now: datetime, signal: str, terms: OrderTerms, oldest_seconds: float | None
+) -> WaitBegan | None:
+    """The wait of an order that adds risk, for what became of these orders of any strategy; None: its signal may be no older.
+
+    What asks whether they arrived does so within seconds after a start that followed a kill; a person may be needed for others.
+    """
+    until = _earliest(terms.stale_after, _after(terms.signal_at or now, _longest(terms, oldest_seconds)))
+    if until is not None and until <= now:
+        return None
+    message = f"for what became of orders in {symbol}: {', '.join(map(str, doubts))}"
+    return WaitBegan(reason=WaitReason.DOUBT, signal=signal, message=message, until=until, orders=doubts)
+
+
+def is_young_after(reason: WaitReason, terms: OrderTerms) -> bool:
+    """Whether the age of a signal counts from the end of such a wait. Not of one that waited for the doubts of others: it is not
+    sized by what became of them, as a target is.
+    """
+    return reason in _YOUNG_AFTER and (reason is not WaitReason.DOUBT or terms.has_target)
 
 
 def cancels(reason: WaitReason, waiting: OrderTerms, awaited: OrderTerms, *, exit_cancels_entry: bool) -> bool:

@@ -22,7 +22,7 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.testing.venue.capabilities import capabilities_of
 from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Keys, VenueSettings
-from tests.engine.scenes import ACCOUNT, NOON, STILL, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, LAX, NOON, STILL, a_limit, a_scene, a_signal, until
 from tests.simulation.clocks import JumpingClock
 
 
@@ -229,17 +229,74 @@ async def test_an_adapter_that_raises_while_it_is_asked_does_not_end_the_asking(
         assert (await engine.orders.get(order.order_id)).is_acknowledged
 
 
-async def test_new_intents_for_the_symbol_wait_until_the_doubt_is_settled(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whose", ["strat", "other"])
+async def test_new_intents_for_the_symbol_wait_until_the_doubt_is_settled(tmp_path: Path, whose: str) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         await scene.lay(FaultKind.REQUEST_HELD)
-        await engine.execute.execute(a_limit())
-        refused = await engine.execute.execute(a_signal("sig-2"))
-        assert "is in doubt" in (refused.error_message or "")
+        doubted = await engine.execute.execute(a_limit())
+        waiting = [await engine.execute.execute(a_signal(f"w{number}", strategy_name=whose)) for number in range(3)]
+        assert all(order.is_waiting and str(doubted.order_id) in (order.error_message or "") for order in waiting)
+        intent, refusals = await engine.execute.validate(a_signal("v-1"))
+        assert (intent.signal_id, refusals) == ("v-1", [])
         other = await engine.execute.execute(a_signal("sig-3", symbol="AAPL"))
         assert other.is_sent
         await scene.control.release()
         await until(lambda: not engine.doubts.standing())
+        await until(lambda: not any(order.is_waiting for order in engine.orders.unfinished()))
+        assert all([(await engine.orders.get(order.order_id)).is_sent for order in waiting])
         assert (await engine.execute.execute(a_signal("sig-4"))).is_sent
+        assert len(scene.witness.of("submit")) == 6
+
+
+async def test_what_waits_for_a_doubt_waits_no_longer_than_its_signal_may_be_old(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
+    async with a_scene(tmp_path, NONE, limits=limits) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        await engine.execute.execute(a_limit(timestamp=NOON))
+        order = await engine.execute.execute(a_signal("sig-2", timestamp=engine.clock.now()))
+        assert order.is_waiting
+        await asyncio.sleep(50)
+        assert (await engine.orders.get(order.order_id)).is_waiting
+        await asyncio.sleep(15)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.STALE)
+        assert "became of orders in SPY" in (order.error_message or "")
+        assert len(scene.witness.of("submit")) == 1
+
+
+async def test_a_signal_that_is_as_old_as_it_may_be_waits_for_no_doubt(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
+    async with a_scene(tmp_path, NONE, limits=limits) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        await engine.execute.execute(a_limit(timestamp=NOON))
+        old = engine.clock.now() - timedelta(seconds=60)
+        order = await engine.execute.execute(a_signal("sig-2", timestamp=old))
+        assert order.status is OrderStatus.REJECTED
+        assert "is in doubt" in (order.error_message or "")
+
+
+async def test_a_person_who_orders_beside_a_doubt_is_refused_at_once(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_HELD)
+        await engine.execute.execute(a_limit())
+        order = await engine.execute.execute(a_signal("sig-2"), operator="ann")
+        assert (order.status, "is in doubt" in (order.error_message or "")) == (OrderStatus.REJECTED, True)
+
+
+async def test_signals_that_come_while_a_killed_life_is_asked_about_are_all_traded(tmp_path: Path) -> None:
+    """A burst after a start that followed a kill: none of them is refused for what is known some seconds later."""
+    async with a_scene(tmp_path, SEARCHABLE) as scene:
+        async with scene.living() as engine:
+            await scene.lay(FaultKind.REQUEST_HELD, seconds=2.0)
+            await engine.execute.execute(a_signal("before"))
+        async with scene.living() as engine:
+            assert engine.doubts.standing()
+            orders = [await engine.execute.execute(a_signal(f"burst-{number}")) for number in range(20)]
+            assert all(order.is_waiting for order in orders)
+            await until(lambda: engine.is_quiet)
+            found = [await engine.orders.get(order.order_id) for order in orders]
+            assert {order.status for order in found} == {OrderStatus.FILLED}
+            assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
 
 
 async def test_a_request_that_nobody_answered_and_nobody_waits_for_is_doubted_past_its_deadline(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Priced
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
 from liveorder.domain.risk import (
+    IN_DOUBT_SYMBOL,
     KILL_SWITCH,
     Assessment,
     RiskRefusal,
@@ -84,7 +85,7 @@ from liveorder.domain.sizing import (
 from liveorder.domain.standing import Standing
 from liveorder.domain.trading_halt import stopped_by, waits_stopped_by
 from liveorder.domain.values import PositionEffect, Side
-from liveorder.domain.waiting import AGELESS, is_spared_by_a_kill
+from liveorder.domain.waiting import AGELESS, is_spared_by_a_kill, wait_for_doubts
 
 REMEMBERED = 4096
 """Signals that came last."""
@@ -269,6 +270,9 @@ class ExecuteOrder:
         intent = _as_it_goes_out(gateway, sized, assessment)
         form = form or self._submit.refusal(gateway, intent)
         refusals = [*again, *([form] if form is not None else []), *map(refused_by, risks)]
+        only = refusals[0] if len(refusals) == 1 else None
+        if only is not None and (wait := self._wait_for_doubts(gathered, sized, only, is_operators)) is not None:
+            return Appraisal(intent, [], sized.figures, wait.message)
         unconfirmed = self._gate.why_unconfirmed(intent) if assessment.is_unconfirmed else None
         notes = () if unconfirmed is None else (f"position_unconfirmed: {unconfirmed.message}",)
         return Appraisal(intent, refusals, sized.figures, notes=notes)
@@ -551,6 +555,8 @@ class ExecuteOrder:
             if not sizings_left or (is_as_it_was and is_sure):
                 if wait is not None and isinstance(judged.verdict, Approved):
                     return Decision(wait, sized.intent, had)
+                if not is_suspect and (wait := self._wait_for_doubts(gathered, sized, judged.verdict, is_operators)) is not None:
+                    return Decision(wait, sized.intent, had)
                 return Decision(judged.verdict, judged.intent, had, judged.also)
             sized, sizings_left = await self.sized(gathered), sizings_left - 1
 
@@ -567,6 +573,17 @@ class ExecuteOrder:
         if not (is_in_the_way or is_away or signal.hours is SignalHours.NEXT_OPEN):
             return None
         return self._waits.wait_of(gateway, signal, sized, entries, needs_leg=needs_leg, is_operators=is_operators)
+
+    def _wait_for_doubts(
+        self, gathered: Gathered, sized: SizedIntent, verdict: Refused | Approved, is_operators: bool
+    ) -> WaitBegan | None:
+        """Where nothing else refuses it. What a person orders is refused at once: they see why."""
+        if is_operators or not isinstance(verdict, Refused) or verdict.code != IN_DOUBT_SYMBOL:
+            return None
+        intent, (_, limits) = sized.intent, gathered.gateway.terms.limits_in(gathered.instrument.currency)
+        doubts, signal = self._risk.doubts(intent), gathered.signal.to_json()
+        oldest, symbol = limits.max_signal_age_seconds, gathered.instrument.symbol
+        return wait_for_doubts(doubts, symbol, self._clock.now(), signal, intent.terms, oldest)
 
     def _never(self, gateway: Gateway, sized: SizedIntent, wait: WaitBegan, *, is_operators: bool) -> Refused | None:
         """What refuses it before it waits. An exit that could not be sent whatever becomes of its entries has none cancelled."""

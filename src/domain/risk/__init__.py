@@ -16,6 +16,7 @@ from liveorder.domain.risk.consequences import as_market_exit, end_unwanted, is_
 from liveorder.domain.risk.covers import NO_COVER, Cover, Covers
 from liveorder.domain.risk.exposure import Exposure, OpenSide, ProductPart, Stake, closable, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
+from liveorder.domain.risk.permissions import IN_DOUBT_SYMBOL
 from liveorder.domain.risk.proposal import (
     BuyingPower,
     Proposal,
@@ -32,6 +33,7 @@ from liveorder.domain.risk.switches import AUTO_TRADING, KILL_SWITCH
 __all__ = [
     "AUTO_TRADING",
     "GATES",
+    "IN_DOUBT_SYMBOL",
     "KILL_SWITCH",
     "NO_COVER",
     "REPLACEMENT_RULES",

@@ -8,6 +8,8 @@ from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import ZERO, PositionEffect, Side
 from liveorder.domain.wording import few
 
+IN_DOUBT_SYMBOL = "in_doubt_symbol"
+
 
 def currency(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Limits hold for one currency; an amount in another cannot be compared with them."""
@@ -66,7 +68,7 @@ def in_doubt_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
         return None
     are = "is" if len(doubts) == 1 else "are"
     message = f"order {few(doubts)} in {case.proposal.instrument.symbol} {are} in doubt; see `liveorder doubts`"
-    return RiskRefusal("in_doubt_symbol", message, str(len(doubts)), "0")
+    return RiskRefusal(IN_DOUBT_SYMBOL, message, str(len(doubts)), "0")
 
 
 def unreconciled_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:

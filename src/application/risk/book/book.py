@@ -242,6 +242,11 @@ class RiskBook:
         account = self._account(intent.account_id)
         return account.last_alike(intent.strategy_name, intent.instrument.key, likeness(intent.terms), intent.order_id)
 
+    def doubts(self, intent: OrderRequested) -> tuple[UUID, ...]:
+        """Orders in its instrument, of any strategy, of which a request may or may not have arrived; not itself."""
+        holding = self._account(intent.account_id).holding(intent.instrument.key, intent.instrument.currency)
+        return tuple(order_id for order_id in holding.doubts if order_id != intent.order_id)
+
     def _own(self, holding: InstrumentFigures, strategy_name: str, uncounted: Iterable[OpenExposure]) -> Stake:
         stake = holding.stake if (whose := self.whose(strategy_name)) is None else holding.stake_of(whose)
         for each in uncounted:
