@@ -131,10 +131,11 @@ def side_for_price(signal: Signal, standing: Standing) -> Side:
         return signal.side
     product = product_to_lead(signal.product, standing.parts, None, standing.whose, signal.symbol)
     standing = standing if isinstance(product, RiskRefusal) else standing.under(product, None)
-    if signal.target_quantity is not None:
-        return Side.BUY if signal.target_quantity >= standing.expected else Side.SELL
-    if signal.target_percent is not None:
-        return Side.BUY if signal.target_percent >= 0 else Side.SELL
+    if signal.target_percent:
+        return Side.BUY if signal.target_percent > 0 else Side.SELL
+    if signal.has_target:
+        target = signal.target_quantity or ZERO
+        return Side.BUY if target >= _on_the_way(signal, target, standing).expected else Side.SELL
     return standing.side_that_closes
 
 
@@ -423,7 +424,7 @@ def _closing_leg(exits: OwnExits, side: Side, by: Basis) -> Decimal:
 
 
 def _to_target(signal: Signal, by: Basis) -> Amount:
-    """The order after which the target is held, once everything open is filled.
+    """The order after which the target is held, once everything open is filled, but for what only guards a position (`_beside`).
 
     What is in doubt may have come to all or to nothing: where both lead the same way, the smaller step is sure to be right. Else it
     waits until that is known. Orders that lead away from the target are cancelled first.
@@ -433,16 +434,17 @@ def _to_target(signal: Signal, by: Basis) -> Amount:
         return _refused(signal, side_for_price(signal, standing), None, _superseded(newer, by))
     if isinstance(target, RiskRefusal):
         return _refused(signal, side_for_price(signal, standing), None, target)
+    standing, beside = _on_the_way(signal, target, standing), _beside(signal, target, standing)
     figures = {"held": plain(standing.own.quantity), "expected": plain(standing.expected), "target": plain(target)}
     side, in_doubt = _way_to(target, standing, signal)
     if in_doubt:
         return Amount(side, _effect(side, standing), figures=figures, in_doubt=in_doubt)
-    if refusal := _target_refused(signal, side, target, by):
+    if refusal := _target_refused(signal, side, target, replace(by, standing=standing)):
         return Amount(side, _effect(side, standing), figures=figures, refusal=refusal)
     in_the_way = tuple(each for each in standing.orders if _leads_away(each, side, by))
     if in_the_way:
-        by = replace(by, standing=standing.once_cancelled(in_the_way))
-        standing = by.standing
+        by = replace(by, standing=by.standing.once_cancelled(in_the_way))
+        standing = standing.once_cancelled(in_the_way)
         side, _ = _way_to(target, standing, signal)
     if standing.own.quantity * target < 0 and by.may_reverse:
         opening = Amount(side, PositionEffect.OPEN, abs(target), figures=figures)
@@ -452,13 +454,50 @@ def _to_target(signal: Signal, by: Basis) -> Amount:
     units = min(map(abs, _changes(target, standing)))
     amount = Amount(side, effect, figures=figures, in_the_way=in_the_way)
     if effect is PositionEffect.CLOSE:
-        may_be_short = by.limits.allow_short_selling
-        if refusal := standing.nothing_left_for(side, by.what, may_be_short=may_be_short):
+        may_be_short, no_room = by.limits.allow_short_selling, _without_room(signal, units, target, beside, by)
+        free = by.standing.once_cancelled(no_room)
+        if refusal := free.nothing_left_for(side, by.what, may_be_short=may_be_short):
             return replace(amount, refusal=refusal, in_the_way=())
-        most = standing.closable_by(side, may_be_short=may_be_short, crosses_zero=by.crosses_zero)
-        units = min(units, most or units)
+        most = free.closable_by(side, may_be_short=may_be_short, crosses_zero=by.crosses_zero)
+        units, amount = min(units, most or units), replace(amount, in_the_way=(*in_the_way, *no_room))
     sized = _rounded(amount, units, by)
-    return sized if sized.problem is None else replace(amount, refusal=_at_target(target, by))
+    refusal = _at_target(target, replace(by, standing=standing))
+    return sized if sized.problem is None else replace(amount, refusal=refusal, in_the_way=in_the_way)
+
+
+def _beside(signal: Signal, target: Decimal, standing: Standing) -> tuple[OpenExposure, ...]:
+    """Orders that are not on the way to the target: they rest, to close what is held, and may never trade. Of a target of zero all
+    of them, so that it does not wait for their price; an older target with a price only where this one has none. Else what guards a
+    position: it stands whatever the target is, as long as there is room.
+    """
+    at_once = trades_at_once(signal.order_type, signal.time_in_force)
+    resting = [each for each in standing.orders if each.side is standing.own.closing_side and each.rests and not each.is_in_doubt]
+    if not target:
+        return tuple(each for each in resting if at_once or not _is_of_a_target(each))
+    return tuple(each for each in resting if _is_guard(each) and not _is_of_a_target(each))
+
+
+def _on_the_way(signal: Signal, target: Decimal, standing: Standing) -> Standing:
+    return standing.once_cancelled(_beside(signal, target, standing))
+
+
+def _without_room(
+    signal: Signal, units: Decimal, target: Decimal, beside: Sequence[OpenExposure], by: Basis
+) -> tuple[OpenExposure, ...]:
+    """Of the orders beside a target those that are cancelled for one that closes `units`: at zero all, else no more than needed."""
+    side = by.standing.side_that_closes
+    exits = _exits_met(signal, side, by)
+    yielding = tuple(each for each in exits.yielding if each in beside)
+    missing = EXACT.subtract(units, by.standing.own.reducible_by(side))
+    return replace(exits, yielding=yielding).room_of(missing) if target else yielding
+
+
+def _is_of_a_target(order: OpenExposure) -> bool:
+    return order.terms is not None and order.terms.has_target
+
+
+def _is_guard(order: OpenExposure) -> bool:
+    return order.role in GUARDS or (order.terms is not None and order.terms.order_type.traits.is_stop)
 
 
 def _effect(side: Side, standing: Standing) -> PositionEffect:

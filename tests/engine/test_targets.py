@@ -13,8 +13,8 @@ from liveorder.application.engine.engine import Engine
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import CancelRequested
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
-from tests.engine.scenes import Scene, a_limit, a_scene, a_signal, until
-from tests.engine.test_making_way import STOP, code_of, holding, sent, unguarded
+from tests.engine.scenes import LAX, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.test_making_way import LIMIT, STOP, code_of, holding, sent, unguarded
 from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills, held
 from tests.engine.test_waiting_orders import ended
 
@@ -31,7 +31,7 @@ async def target(engine: Engine, units: int, signal_id: str = "t", **fields: Any
 async def test_orders_that_lead_away_are_cancelled_first(tmp_path: Path, units: int, side: str, quantity: int, left: int) -> None:
     async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
         await holding(scene, engine)
-        away = await engine.execute.execute(an_exit("stop", **STOP) if side == "BUY" else a_limit("more", quantity=5))
+        away = await engine.execute.execute(an_exit("limit", **LIMIT) if side == "BUY" else a_limit("more", quantity=5))
         order = await target(engine, units)
         assert order.is_waiting
         await until(lambda: scene.venue_orders(order) != [])
@@ -47,10 +47,10 @@ async def test_orders_that_lead_away_are_cancelled_first(tmp_path: Path, units: 
 async def test_what_fills_while_its_cancel_is_under_way_counts(tmp_path: Path) -> None:
     async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
         await holding(scene, engine)
-        stop = await engine.execute.execute(an_exit("stop", **STOP))
+        limit = await engine.execute.execute(an_exit("limit", **LIMIT))
         await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, nth=1, seconds=3))
         order = await target(engine, 20)
-        await fills(scene, engine, stop, 4)
+        await fills(scene, engine, limit, 4)
         await until(lambda: scene.venue_orders(order) != [])
         order = await engine.orders.get(order.order_id)
         assert (order.terms.side, order.quantity) == ("BUY", D(14))
@@ -64,6 +64,40 @@ async def test_where_nothing_is_left_to_do_what_leads_away_is_cancelled_all_the_
         assert await code_of(scene, order) == "at_target"
         assert (await engine.orders.get(more.order_id)).status == "CANCELLED"
         assert scene.venue_orders(order) == []
+
+
+async def test_a_target_that_is_repeated_leaves_the_stop_alone(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await fills(scene, engine, await target(engine, 10, "first"), 10)
+        stop = await engine.execute.execute(an_exit("stop", **STOP))
+        for n in range(3):
+            assert await code_of(scene, await target(engine, 10, f"again {n}")) == "at_target"
+        more = await sent(engine, await target(engine, 12, "more"))
+        assert (more.terms.side, more.quantity) == ("BUY", D(2))
+        await asyncio.sleep(5)
+        assert not (await engine.orders.get(stop.order_id)).cancels
+
+
+@pytest.mark.parametrize(
+    "fields", [{"target_quantity": 0}, {"target_quantity": None, "target_percent": 0}], ids=["units", "percent"]
+)
+@pytest.mark.parametrize("resting", [STOP, LIMIT], ids=["stop", "limit"])
+@pytest.mark.parametrize("limits", [LAX, SHORTS], ids=["long only", "shorts"])
+async def test_a_target_of_zero_closes_what_resting_exits_would_have_closed_later(
+    tmp_path: Path, limits: Any, resting: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        away = await engine.execute.execute(an_exit("rests", **resting))
+        order = await target(engine, 0, **fields)
+        await until(lambda: scene.venue_orders(order) != [])
+        over = await ended(engine, away)
+        assert (over.status, over.cancel_reason) == ("CANCELLED", "MADE_WAY")
+        order = await sent(engine, order)
+        assert (order.terms.side, order.quantity) == ("SELL", D(10))
+        await fills(scene, engine, order, 10)
+        assert await held(engine) == 0
+        assert await scene.count("LeftUnguarded") == 0
 
 
 async def test_while_automation_is_off_a_target_cancels_nothing(tmp_path: Path) -> None:

@@ -81,6 +81,10 @@ SELL, BUY = {"side": "SELL"}, {"side": "BUY"}
 ENTRY, EXIT = an_order(1, "BUY", "5"), an_order(2, "SELL", "4")
 DOUBT = an_order(6, "BUY", "5", "in_doubt")
 STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "resting")
+A_LIMIT = EXIT._replace(
+    terms=OrderTerms(side=Side.SELL, role=OrderRole.EXIT, order_type=OrderType.LIMIT, limit_price=D(110)), rests=True
+)
+OF_A_TARGET = A_LIMIT._replace(terms=A_LIMIT.terms.but(target_quantity=D(0)))
 
 
 @pytest.mark.parametrize("limits", [LONGS, SHORTS], ids=["long only", "shorts"])
@@ -167,6 +171,26 @@ STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "re
         ({"target_quantity": 4}, standing(10, DOUBT), "SELL 6 CLOSE, BUY 5 cancelled first"),
         ({"target_quantity": 2}, standing(10, an_order(7, "SELL", "4", "in_doubt")), "SELL 4 CLOSE"),
         ({"target_quantity": "10.5"}, standing(10), "at_target"),
+        # a stop is not on the way to a target: it stands unless there is no room for it; at zero nothing stands
+        ({"target_quantity": 10}, standing(10, an_order(1, "SELL", "10", "resting")), "at_target"),
+        ({"target_quantity": 10}, standing(10, SMALL, ENTRY), "at_target, BUY 5 cancelled first"),
+        ({"target_quantity": 15}, standing(10, SMALL, ENTRY), "at_target"),
+        ({"target_quantity": 20}, standing(10, SMALL), "BUY 10 OPEN"),
+        ({"target_quantity": 5}, standing(10, SMALL), "SELL 5 CLOSE"),
+        ({"target_quantity": 4}, standing(10, SMALL), "SELL 6 CLOSE, SELL 5 cancelled first"),
+        ({"target_quantity": 4}, standing(10, an_order(1, "SELL", "10", "resting")), "SELL 6 CLOSE, SELL 10 cancelled first"),
+        ({"target_quantity": 0}, standing(10, an_order(1, "SELL", "10", "resting")), "SELL 10 CLOSE, SELL 10 cancelled first"),
+        ({"target_quantity": 0}, standing(10, SMALL), "SELL 10 CLOSE, SELL 5 cancelled first"),
+        ({"target_quantity": 0}, standing(10, EXIT, SMALL), "SELL 6 CLOSE, SELL 5 cancelled first"),
+        ({"target_percent": 0}, standing(10, SMALL), "SELL 10 CLOSE, SELL 5 cancelled first"),
+        ({"target_quantity": -10}, standing(-10, an_order(1, "BUY", "10", "resting")), "at_target"),
+        ({"target_quantity": 0}, standing(-10, an_order(1, "BUY", "10", "resting")), "BUY 10 CLOSE, BUY 10 cancelled first"),
+        ({"target_quantity": 10}, standing(10, A_LIMIT), "at_target, SELL 4 cancelled first"),
+        ({"target_quantity": 6}, standing(10, A_LIMIT), "at_target"),
+        ({"target_quantity": 4}, standing(10, A_LIMIT, SMALL), "SELL 2 CLOSE, SELL 5 cancelled first"),
+        ({"target_quantity": 0}, standing(10, A_LIMIT), "SELL 10 CLOSE, SELL 4 cancelled first"),
+        ({"target_quantity": 0}, standing(4, OF_A_TARGET), "SELL 4 CLOSE, SELL 4 cancelled first"),
+        ({"target_quantity": 0, "order_type": "LIMIT", "limit_price": 110}, standing(4, OF_A_TARGET), "at_target"),
         (SELL | {"target_quantity": 4}, standing(10), "SELL 6 CLOSE"),
         (BUY | {"target_quantity": 4}, standing(10), "target_side"),
         ({"target_percent": 10}, standing(), "BUY 10 OPEN"),
