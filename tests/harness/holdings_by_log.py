@@ -13,6 +13,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
 from liveorder.domain.order.shares import OwnExecution, own_executions
+from liveorder.domain.own_exits import GUARDS
 from liveorder.domain.position_adjustment import PositionEvent
 from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.values import PositionEffect, trades_at_once
@@ -35,6 +36,11 @@ def _whose(order: LiveOrder) -> Iterator[OwnExecution]:
     return own_executions(intent.strategy_name, intent.shares, order.executions, counted, intent.instrument.lot_size)
 
 
+def _only_guards(order: LiveOrder) -> bool:
+    """A stop or a take-profit, which stands whatever the target is."""
+    return order.terms.role in GUARDS or order.terms.order_type.traits.is_stop
+
+
 class HoldingsByLog:
     """Takes in the log, one event after the other."""
 
@@ -44,7 +50,7 @@ class HoldingsByLog:
         self.beyond_zero: list[str] = []
         """Of orders that say CLOSE: submissions that could have gone beyond zero by what was stored then, and fills that did."""
         self.beyond_target: list[str] = []
-        """Submissions that lead further than to the target that they name."""
+        """Orders that were approved and lead further than to the target that they name."""
         self.refused_for_nothing: list[str] = []
         """Exits that were refused since nothing was held, and something was."""
         self.legs: list[str] = []
@@ -69,9 +75,10 @@ class HoldingsByLog:
             self._look_whether_it_crossed(self.orders[item.stream_id], item.event)
         if isinstance(item.event, ev.Refused):
             self._look_whether_there_was_nothing(self.orders[item.stream_id], item.event)
+        if isinstance(item.event, ev.Approved):
+            self._look_whether_it_leads_to_its_target(self.orders[item.stream_id])
         if isinstance(item.event, ev.SubmissionStarted):
             self._look_whether_it_closes(self.orders[item.stream_id])
-            self._look_whether_it_leads_to_its_target(self.orders[item.stream_id])
             self._look_whether_its_first_leg_closed(self.orders[item.stream_id])
 
     def _look_whether_it_closes(self, order: LiveOrder) -> None:
@@ -83,10 +90,12 @@ class HoldingsByLog:
         if could is not None and could > -side.signed(self.held(key)):
             self.beyond_zero.append(f"{order.intent.signal_id}: {side} of {could} in all, and {self.held(key)} is held")
 
-    def _could_fill(self, order: LiveOrder) -> Decimal | None:
+    def _could_fill(self, order: LiveOrder, *, but_for_guards: bool = False) -> Decimal | None:
         """Units of it and of what else its strategy has out on its side; None where one is of an amount of money."""
         key, side = holding_of(order), order.terms.side
         ours = (each for each in self.orders.values() if holding_of(each) == key and each.terms.side is side)
+        if but_for_guards:
+            ours = (each for each in ours if each is order or not _only_guards(each))
         open_ones = [each for each in ours if not (each.is_finished or each.is_waiting)]
         if any(each.quantity is None for each in open_ones):
             return None
@@ -94,7 +103,7 @@ class HoldingsByLog:
 
     def _look_whether_it_leads_to_its_target(self, order: LiveOrder) -> None:
         key, side, target = holding_of(order), order.terms.side, order.terms.target_quantity
-        could = self._could_fill(order)
+        could = self._could_fill(order, but_for_guards=True)
         if target is None or could is None or key in self.disturbed:
             return
         goes_to = self.held(key) + side.signed(could)
@@ -103,7 +112,8 @@ class HoldingsByLog:
 
     def _look_whether_there_was_nothing(self, order: LiveOrder, refusal: ev.Refused) -> None:
         key = holding_of(order)
-        if "and no order of it is open" in refusal.message and key not in self.disturbed and self.held(key):
+        is_held = order.terms.side.signed(self.held(key)) < 0
+        if "and no order of it is open" in refusal.message and key not in self.disturbed and is_held:
             self.refused_for_nothing.append(f"{order.intent.signal_id}, though {self.held(key)} is held: {refusal.message}")
 
     def _look_whether_it_crossed(self, order: LiveOrder, fill: ev.Filled) -> None:
