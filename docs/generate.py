@@ -12,11 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from liveorder.application.intake.signal_schema import signal_json_schema
 from liveorder.domain import lifecycle
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.signal import Signal
 from liveorder.domain.signal_names import SYNONYMS
-from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.domain.values import OrderType
 from liveorder.infrastructure.brokers.alpaca import assembly as alpaca
 from liveorder.infrastructure.brokers.ibkr import capabilities as ibkr

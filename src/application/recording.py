@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import liveorder.domain
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.order_store import Commit, OrderStore
+from liveorder.domain import dead_letter, default_account, position_adjustment, position_owner, trading_halt, unmatched_event
 from liveorder.domain.errors import VersionConflict
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
+from liveorder.domain.order.events import cancels, fills, intent, replaces, reviews, submissions, waits
 
 ENGINE = "engine"
+_DECLARING = (
+    intent,
+    submissions,
+    cancels,
+    replaces,
+    fills,
+    waits,
+    reviews,
+    dead_letter,
+    default_account,
+    position_adjustment,
+    position_owner,
+    trading_halt,
+    unmatched_event,
+)
+"""The modules of the domain that declare events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +94,7 @@ class Recorder:
 
 def domain_events() -> Iterator[type[Event]]:
     """Every event with a topic that the domain declares, so that no process depends on what it happened to import."""
-    for module in pkgutil.walk_packages(liveorder.domain.__path__, f"{liveorder.domain.__name__}."):
-        importlib.import_module(module.name)
-    yield from (event for event in _descendants(Event) if event.topic and event.__module__.startswith(liveorder.domain.__name__))
-
-
-def _descendants(parent: type[Event]) -> Iterator[type[Event]]:
-    for child in parent.__subclasses__():
-        yield child
-        yield from _descendants(child)
+    for module in _DECLARING:
+        for found in vars(module).values():
+            if isinstance(found, type) and issubclass(found, Event) and found.topic and found.__module__ == module.__name__:
+                yield found

@@ -21,15 +21,15 @@ from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.calendars import ExchangeCalendars, span_of
 from liveorder.infrastructure.clock import LoopClock, SystemClock
 from liveorder.infrastructure.database_url import SqliteUrl, database_url
-from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at, store_exists
 from liveorder.infrastructure.private_files import make_folder, open_private
 from liveorder.infrastructure.secrecy import Censor
-from liveorder.infrastructure.settings import Settings, commented_toml
+from liveorder.infrastructure.settings import Settings
 
 if TYPE_CHECKING:
+    from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
     from liveorder.infrastructure.logs import StructuredLog
 
 
@@ -40,6 +40,8 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
 
 def write_settings_template(path: Path) -> None:
     """Write a settings file with every setting, its default and its unit. Raises `FileExistsError`."""
+    from liveorder.infrastructure.settings.template import commented_toml
+
     with open_private(path, "x") as file:
         file.write(commented_toml())
 
@@ -165,6 +167,8 @@ def calendars_of(settings: Settings) -> ExchangeCalendars:
 
 
 def journal_of(settings: Settings) -> FileEmergencyJournal:
+    from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+
     return FileEmergencyJournal(journal_path(settings), _former_journal_path(settings))
 
 

@@ -19,6 +19,7 @@ from liveorder.application.orders.order_register import OrderListener
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.projector import Projector
+from liveorder.application.reporting.views.fields import View, build_all
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.bootstrap.brokerages import check_supplied, connections_of, needs_venue
@@ -39,6 +40,7 @@ from liveorder.bootstrap.supplied import NOTHING_SUPPLIED, Supplied
 from liveorder.bootstrap.venue_files import reserve_venue
 from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.signal import Signal
 from liveorder.domain.values import USUAL
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.foreign_events import ForeignEvent
@@ -72,6 +74,7 @@ async def open_service(
     failed).
     """
     settings.check()
+    _build_models()
     if supplied.brokers is not None:
         check_supplied(settings, supplied.brokers)
     supplied.check(settings)
@@ -113,6 +116,12 @@ async def open_service(
                     await before_closing_the_log()
         finally:
             await views.close()
+
+
+def _build_models() -> None:
+    """So that no order waits for it."""
+    for model in (Signal, View):
+        build_all(model)
 
 
 def _warn_of_ignored_settings(settings: Settings, log: ActivityLog) -> None:

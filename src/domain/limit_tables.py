@@ -18,7 +18,7 @@ from liveorder.domain.values import Amount, Quantity
 class NarrowLimits(BaseModel):
     """Those of an account's limits that can be measured for one strategy or one symbol. None: only the account's holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     position_size: Quantity | None = None
     """Amount spent on a signal that names no size and closes nothing, in place of the account's. Where strategy and symbol both

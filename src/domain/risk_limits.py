@@ -30,7 +30,7 @@ class RiskLimits(BaseModel):
     The figures that the rules of `liveorder.domain.risk` compare with. Says nothing about how they are counted.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     position_size: Quantity = Decimal(1000)
     """Amount spent on a signal that names no size and closes nothing."""

@@ -41,7 +41,7 @@ SIZES = ("quantity", "notional", "percent", "risk_percent", "target_quantity", "
 _NO_CONTENT = frozenset({"signal_id", "symbol_name"})
 """What a signal is known by, and what only people read: two that differ in these alone say the same."""
 
-_ID: TypeAdapter[str] = TypeAdapter(Text)
+_ID: TypeAdapter[str] = TypeAdapter(Text, config=ConfigDict(defer_build=True))
 
 
 class SignalHours(StrEnum):
@@ -84,7 +84,7 @@ class Signal(BaseModel):
     account's `position_size`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     signal_id: Text = Field("", validate_default=False)
     """Never empty once built: derived from the content when absent."""

@@ -21,7 +21,7 @@ from liveorder.domain.order.events import (
     ReplaceRequested,
     SubmissionStarted,
 )
-from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
+from liveorder.domain.unmatched_event import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from tests.crash.composition import MAPPER

@@ -20,7 +20,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.signal import Signal
-from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
+from liveorder.domain.unmatched_event import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.domain.values import Side
 from liveorder.testing.venue.capabilities import capabilities_of
 from liveorder.testing.venue.control import VenueControl

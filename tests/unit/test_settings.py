@@ -21,9 +21,10 @@ from liveorder.infrastructure.brokers.kite.broker import CAPABILITIES as KITE_CA
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.secrecy import MASK
-from liveorder.infrastructure.settings import Settings, commented_toml
+from liveorder.infrastructure.settings import Settings
 from liveorder.infrastructure.settings.names import ENVIRONMENT_NAMES, TRADER_NAMES, setting_paths
 from liveorder.infrastructure.settings.sections import Simulation
+from liveorder.infrastructure.settings.template import commented_toml
 from tests.harness.worlds import RememberedLog
 
 NOTHING: Any = object()

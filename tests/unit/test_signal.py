@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveorder.application.intake.signal_schema import signal_json_schema
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import MAX_SIGNAL_BYTES, Signal, UnusableSignal
 from liveorder.domain.signal_names import HINTS, SYNONYMS
-from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.domain.values import OrderType, Side
 
 WITH_ID = (

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveorder.application.intake.signal_schema import signal_json_schema
 from liveorder.domain.signal import Signal, UnusableSignal
-from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.domain.values import OrderRole, OrderType, PositionEffect
 from tests.unit.test_signal import WITH_ID, WITHOUT_ID, line
 

@@ -32,7 +32,8 @@ from liveorder.domain.order.events import RequestKind
 from liveorder.domain.order.matching import unlisted, was_waiting_for
 from liveorder.domain.order.outcomes import Outcome, left_open_by, reports_of
 from liveorder.domain.order.reception import apply_report
-from liveorder.domain.unmatched_report import UnmatchedReportResolved, is_about, may_be_noted, note, streams_about, unmatched_stream
+from liveorder.domain.unmatched_event import UnmatchedReportResolved
+from liveorder.domain.unmatched_report import is_about, may_be_noted, note, streams_about, unmatched_stream
 
 _T = TypeVar("_T")
 

@@ -8,9 +8,9 @@ version: it is not damaged. Compressor and cipher wrap that text as the library 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zlib import crc32
 
@@ -26,10 +26,14 @@ from liveorder.infrastructure.eventstore.upcasts import UPCASTS, Upcast
 
 _CRC_OPENS = b',"crc":"'
 _CRC_LENGTH = len(_CRC_OPENS) + 8 + len(b'"}')
+T = TypeVar("T")
 
 
 class DomainEventMapper(Mapper[UUID]):
-    """Knows every topic by name. A current topic decodes in one pass; an older one climbs through its upcasts first."""
+    """Knows every topic by name. A current topic decodes in one pass; an older one climbs through its upcasts first.
+
+    What a kind of event takes is made when the first of it is read or written, or by `make_ready` for all of them.
+    """
 
     def __init__(
         self,
@@ -40,24 +44,23 @@ class DomainEventMapper(Mapper[UUID]):
     ) -> None:
         super().__init__(JSONTranscoder(), compressor, cipher)
         self._upcasts = upcasts
-        self._decoders: dict[str, JsonDecoder[Any]] = {}
         self._events: dict[str, type[Event]] = {}
-        self.shapes: dict[str, str] = {}
-        """Of the events that this version writes, by topic."""
         for event in events:
-            self._register(event)
+            if self._events.setdefault(event.topic, event) is not event:
+                raise ValueError(f"two events have the topic {event.topic}")
+        self._decoders: Mapping[str, JsonDecoder[Any]] = _MadeOnce(self._events, _decoder_of)
+        self.shapes: Mapping[str, str] = _MadeOnce(self._events, shape_of)
+        """Of the events that this version writes, by topic."""
 
-    def _register(self, event: type[Event]) -> None:
-        if event.topic in self._decoders:
-            raise ValueError(f"two events have the topic {event.topic}")
-        self._decoders[event.topic] = JsonDecoder(_state_of(event))
-        self._events[event.topic] = event
-        self.shapes[event.topic] = shape_of(event)
+    def make_ready(self) -> None:
+        """For who trades: then no order waits for it."""
+        for topic in self._events:
+            _ = self._decoders[topic], self.shapes[topic]
 
     @property
     def topics(self) -> frozenset[str]:
         """Every topic that decodes."""
-        return frozenset(self._decoders) | frozenset(self._upcasts)
+        return frozenset(self._events) | frozenset(self._upcasts)
 
     def check_shapes(self, stamped: Iterable[str]) -> None:
         """Raises `StoreRefused` where a store holds events of a shape that only a newer version can read, or a stamp is damaged."""
@@ -69,7 +72,7 @@ class DomainEventMapper(Mapper[UUID]):
                 continue
             if topic not in self.topics:
                 raise newer_version(f"it holds {topic} events")
-            if topic in self.shapes and (unknown := unknown_parts(shape, self.shapes[topic])):
+            if topic in self._events and (unknown := unknown_parts(shape, self.shapes[topic])):
                 raise newer_version(f"its {topic} events have {', '.join(unknown)}")
 
     def to_stored_event(self, recorded: RecordedEvent) -> StoredEvent:  # type: ignore[override]  # events in envelopes
@@ -119,16 +122,16 @@ class DomainEventMapper(Mapper[UUID]):
         return state
 
     def _decode(self, topic: str, state: bytes) -> tuple[Envelope, Event]:
-        decoder = self._decoders.get(topic)
-        if decoder is None:
+        event = self._events.get(topic)
+        if event is None:
             return self._upcast(topic, state)
-        read = decoder.decode(state)
-        return read.meta, form_of(self._events[topic]).assembled(read.fact)
+        read = self._decoders[topic].decode(state)
+        return read.meta, form_of(event).assembled(read.fact)
 
     def _upcast(self, topic: str, state: bytes) -> tuple[Envelope, Event]:
         stored = json.loads(state, parse_float=Decimal)
         event = stored["fact"]
-        while topic not in self._decoders:
+        while topic not in self._events:
             if topic not in self._upcasts:
                 raise newer_version(f"it holds {topic} events")
             topic, climb = self._upcasts[topic]
@@ -136,9 +139,21 @@ class DomainEventMapper(Mapper[UUID]):
         return self._decode(topic, json.dumps({"meta": stored["meta"], "fact": event}, default=str).encode())
 
 
-def _state_of(event: type[Event]) -> type[Any]:
-    """What a state is read as; its checksum has been looked at by then."""
-    return defstruct(f"{event.__name__}State", [("meta", Envelope), ("fact", form_of(event).wire)])
+class _MadeOnce(dict[str, T]):
+    """By topic, made when it is first asked for. Raises `KeyError` for an unknown topic."""
+
+    def __init__(self, events: Mapping[str, type[Event]], make: Callable[[type[Event]], T]) -> None:
+        super().__init__()
+        self._events, self._make = events, make
+
+    def __missing__(self, topic: str) -> T:
+        made = self[topic] = self._make(self._events[topic])
+        return made
+
+
+def _decoder_of(event: type[Event]) -> JsonDecoder[Any]:
+    """Of what a state is read as; its checksum has been looked at by then."""
+    return JsonDecoder(defstruct(f"{event.__name__}State", [("meta", Envelope), ("fact", form_of(event).wire)]))
 
 
 def _place(stored_event: StoredEvent) -> str:

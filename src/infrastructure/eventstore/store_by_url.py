@@ -59,9 +59,12 @@ def store_at(
     mapper: DomainEventMapper | None = None,
 ) -> DatabaseOrderStore:
     """A store, not yet opened. `placement` is for SQLite. Without an `expectation`, any mode and accounts are accepted, as for a
-    reader.
+    reader. With one, the mapper is made ready for every kind of event.
     """
-    return DatabaseOrderStore(database_at(url, clock, placement), mapper or DomainEventMapper(domain_events()), clock, expectation)
+    used = mapper or DomainEventMapper(domain_events())
+    if expectation is not None:
+        used.make_ready()
+    return DatabaseOrderStore(database_at(url, clock, placement), used, clock, expectation)
 
 
 async def identity_at(url: str, clock: Clock) -> StoreIdentity:

@@ -2,6 +2,5 @@
 
 from liveorder.infrastructure.settings.model import Settings
 from liveorder.infrastructure.settings.sections import AccountSettings
-from liveorder.infrastructure.settings.template import commented_toml
 
-__all__ = ["AccountSettings", "Settings", "commented_toml"]
+__all__ = ["AccountSettings", "Settings"]

@@ -48,7 +48,7 @@ DatabaseAddress = Annotated[str, AfterValidator(_check_database)]
 class SettingsFields(BaseSettings):
     """The fields only. `Settings` reads them and derives values from them."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
     trading_mode: Mode | None = None
     """SIMULATION, PAPER or LIVE; none: simulation, as long as there are no credentials."""

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import PrivateAttr, SecretStr, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PrivateAttr, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import InitSettingsSource
 
 from liveorder.domain.errors import SettingsError
@@ -32,7 +32,7 @@ from liveorder.infrastructure.settings.sources import (
 from liveorder.infrastructure.settings.unread import unread_of, why_unread
 from liveorder.infrastructure.settings.variables import variables_in
 
-_TOKEN_FILE: TypeAdapter[Path | None] = TypeAdapter(TokenFile | None)
+_TOKEN_FILE: TypeAdapter[Path | None] = TypeAdapter(TokenFile | None, config=ConfigDict(defer_build=True))
 _ADDRESSED = re.compile(r"(?!.*://).+@", re.DOTALL)
 """USER@HOST, possibly with a password. A name that begins with @ does not match."""
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -89,13 +90,16 @@ def _check_protection(percent: Decimal) -> Decimal:
 
 MarketProtection = Annotated[Decimal, Field(allow_inf_nan=False), AfterValidator(_check_protection)]
 
-_CAPABILITIES = TypeAdapter(BrokerCapabilities)
+
+@cache
+def _capabilities() -> TypeAdapter[BrokerCapabilities]:
+    return TypeAdapter(BrokerCapabilities)
 
 
 class Section(BaseModel):
     """The base of every table."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
 
 class Retry(Section):
@@ -305,7 +309,7 @@ def _check_limits(some: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_capabilities(some: dict[str, Any]) -> dict[str, Any]:
-    checked = _CAPABILITIES.validate_python(some, extra="forbid")
+    checked = _capabilities().validate_python(some, extra="forbid")
     return {name: getattr(checked, name) for name in some}
 
 

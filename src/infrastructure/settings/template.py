@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from liveorder.application.reporting.docstrings import attribute_docstrings
 from liveorder.infrastructure.settings.model import Settings
 from liveorder.infrastructure.settings.names import SettingPath, environment_name
 from liveorder.infrastructure.settings.simulation_profile import limit_in_a_simulation
@@ -96,12 +97,12 @@ def commented_toml() -> str:
 def _table(model: BaseModel, within: SettingPath) -> Iterator[str]:
     """The lines of a table. Plain settings come first, since TOML does not allow them after a nested table."""
     values = {name: value for name, value in model if name not in _WITH_TABLES_OF_THEIR_OWN}
+    meant = attribute_docstrings(type(model))
     if within:
         yield f"\n# {(type(model).__doc__ or '').strip().splitlines()[0]}\n[{'.'.join(within)}]\n"
     for name, value in values.items():
         if not isinstance(value, BaseModel):
-            description = type(model).model_fields[name].description or ""
-            yield from _setting(description + _in_a_simulation((*within, name)), (*within, name), value)
+            yield from _setting(meant.get(name, "") + _in_a_simulation((*within, name)), (*within, name), value)
     for name, value in values.items():
         if isinstance(value, BaseModel):
             yield from _table(value, (*within, name))

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import typer
 from pydantic.fields import FieldInfo
 
+from liveorder.application.reporting.docstrings import attribute_docstrings
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import OrderType
@@ -36,6 +37,7 @@ HELP: Mapping[str, str] = {
     "tags": "Kept with the order. May be given several times.",
 }
 """In place of the first sentence of the field's docstring."""
+_MEANT = attribute_docstrings(Signal)
 
 
 def a_signal(text: str | None, options: Mapping[str, Any], *, only_judged: bool = False) -> Signal:
@@ -62,7 +64,7 @@ def _options() -> dict[str, tuple[Any, Any]]:
 
 def _option(name: str, field: FieldInfo) -> Any:
     kind = _kind(field)
-    sentence = HELP.get(name) or (field.description or "").split(". ")[0].rstrip(".:")
+    sentence = HELP.get(name) or _MEANT.get(name, "").split(". ")[0].rstrip(".:")
     if issubclass(kind, Enum):
         return Annotated[kind | None, typer.Option(option_of(name), case_sensitive=False, help=sentence)]
     if kind is tuple:

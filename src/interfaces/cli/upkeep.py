@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
+from liveorder.application.intake.signal_schema import signal_json_schema
 from liveorder.application.reporting.figures import plural
 from liveorder.application.reporting.verification import Verification
 from liveorder.bootstrap import backup as back_up
 from liveorder.bootstrap import rebuild_views, verify_views, write_settings_template
 from liveorder.domain.errors import InvalidInput
-from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.interfaces.cli.doctor_page import diagnose, print_diagnosis
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.options import AsJson, Config, Store, a_path, folder_remedy, settings_for

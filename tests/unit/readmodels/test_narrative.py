@@ -11,7 +11,7 @@ from liveorder.domain.order import events as ev
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.position_owner import PositionOwner, PositionOwnerChosen
 from liveorder.domain.trading_halt import AutoTradingSwitched, HaltReason, TradingHalted, TradingResumed
-from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
+from liveorder.domain.unmatched_event import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.domain.values import AssetClass
 from tests.builders import (
     ACKNOWLEDGED,

@@ -40,7 +40,7 @@ Moment = Annotated[datetime, AfterValidator(_in_utc)]
 class View(BaseModel):
     """Base of what is shown. Equal content gives equal text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def to_json(self) -> str:
         """One JSON object, its fields always in the same order."""
@@ -49,6 +49,13 @@ class View(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: strings for decimals and times, lists for tuples."""
         return self.model_dump(mode="json")
+
+
+def build_all(model: type[BaseModel]) -> None:
+    """Build what `model` and those derived from it check and print with, which otherwise is done when one is first made."""
+    model.model_rebuild()
+    for each in model.__subclasses__():
+        build_all(each)
 
 
 def plain(number: Decimal) -> Decimal:

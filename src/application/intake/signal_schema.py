@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
+from liveorder.application.reporting.docstrings import attribute_docstrings
 from liveorder.domain.signal import SIZES, Signal
 from liveorder.domain.signal_names import SYNONYMS
 from liveorder.domain.values import OrderRole, OrderType, PositionEffect, TimeInForce
@@ -32,8 +33,15 @@ def signal_json_schema() -> dict[str, Any]:
 
 
 def _properties(schema: dict[str, Any]) -> dict[str, Any]:
-    properties = {name: _nullable(name, field) for name, field in schema["properties"].items()}
+    meant = attribute_docstrings(Signal)
+    described = {name: _described(field, meant.get(name)) for name, field in schema["properties"].items()}
+    properties = {name: _nullable(name, field) for name, field in described.items()}
     return properties | {synonym: properties[name] for synonym, name in SYNONYMS.items()}
+
+
+def _described(field: dict[str, Any], meant: str | None) -> dict[str, Any]:
+    """With its keys in the order of pydantic's."""
+    return field if meant is None else dict(sorted({**field, "description": meant}.items()))
 
 
 def _nullable(name: str, field: dict[str, Any]) -> dict[str, Any]:
