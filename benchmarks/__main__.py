@@ -71,7 +71,7 @@ async def _measure_reading(stores: Sequence[Place], settled: scale.Scale) -> Non
 async def _measure_costs(stores: Sequence[Place], settled: scale.Scale) -> None:
     showing.title("Memory")
     await memory.run_apart(settled.remembered_orders)
-    showing.title("CPU of a command on a small SQLite store, beside a bare interpreter: least, low quantile, ratio")
+    showing.title("CPU of a command on a small SQLite store, in turns: least, median, ratio to a bare interpreter and to --help")
     for line in await asyncio.to_thread(commands.report):
         showing.line(line)
     showing.title("Costs of 256 orders side by side, by the profiler")

@@ -14,12 +14,15 @@ from functools import cache, reduce
 from typing import TypeGuard
 
 from liveorder.domain.events import Event
+from liveorder.domain.identifiers import stream_id
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.wording import in_brackets, words
 
 EVERYTHING = "*"
 """The scope of a halt that stands for every account."""
+HALT_STREAM = stream_id("trading_halt")
+"""In which all halts of a store are."""
 SUSPICION = timedelta(hours=24)
 """For so long after a restored store was trusted again, a signal that does not say its time may be an old one: a trading day."""
 

@@ -13,11 +13,10 @@ from uuid import UUID
 from eventsourcing.persistence import Notification
 
 from liveorder.application.recording import domain_events
-from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
-from liveorder.domain.trading_halt import TradingHalted, TradingResumed, halting_scopes
+from liveorder.domain.trading_halt import HALT_STREAM, TradingHalted, TradingResumed, halting_scopes
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from tests.harness.holdings_by_log import HoldingsByLog

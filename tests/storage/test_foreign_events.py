@@ -26,12 +26,11 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 from liveorder.application.outbox.outbox import Outbox
 from liveorder.application.ports.order_store import Commit
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.bootstrap.service import _newest_moment
 from liveorder.domain.default_account import STORE_STREAM
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import Event, RecordedEvent
-from liveorder.domain.trading_halt import HaltReason, TradingHalted
+from liveorder.domain.trading_halt import HALT_STREAM, HaltReason, TradingHalted
 from liveorder.infrastructure.eventstore.event_recorder import EventRecorder
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE

@@ -14,8 +14,8 @@ from liveorder.application.runtime.concurrently import within_store_timeout
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.events import Event, RecordedEvent
-from liveorder.domain.identifiers import stream_id
 from liveorder.domain.trading_halt import (
+    HALT_STREAM,
     HaltReason,
     StandingHalts,
     TradingHalt,
@@ -24,8 +24,6 @@ from liveorder.domain.trading_halt import (
     is_of_a_restored_store,
     told_by,
 )
-
-HALT_STREAM = stream_id("trading_halt")
 
 
 class TradingHalts:

@@ -11,11 +11,10 @@ from liveorder.application.reporting.figures import moment, plural
 from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import View
 from liveorder.application.reporting.views.signals import DEAD_LETTER
-from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.bootstrap import Settings, StoreReader
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
-from liveorder.domain.trading_halt import TradingHalt, covered_by
+from liveorder.domain.trading_halt import HALT_STREAM, TradingHalt, covered_by
 from liveorder.interfaces.cli.screen import screen, shown
 
 
