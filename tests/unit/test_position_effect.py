@@ -81,10 +81,9 @@ SELL, BUY = {"side": "SELL"}, {"side": "BUY"}
 ENTRY, EXIT = an_order(1, "BUY", "5"), an_order(2, "SELL", "4")
 DOUBT = an_order(6, "BUY", "5", "in_doubt")
 STOP, SMALL = an_order(4, "SELL", "20", "resting"), an_order(5, "SELL", "5", "resting")
-A_LIMIT = EXIT._replace(
-    terms=OrderTerms(side=Side.SELL, role=OrderRole.EXIT, order_type=OrderType.LIMIT, limit_price=D(110)), rests=True
-)
-OF_A_TARGET = A_LIMIT._replace(terms=A_LIMIT.terms.but(target_quantity=D(0)))
+LIMIT_TERMS = OrderTerms(side=Side.SELL, role=OrderRole.EXIT, order_type=OrderType.LIMIT, limit_price=D(110))
+A_LIMIT = EXIT._replace(terms=LIMIT_TERMS, rests=True)
+OF_A_TARGET = A_LIMIT._replace(terms=LIMIT_TERMS.but(target_quantity=D(0)))
 
 
 @pytest.mark.parametrize("limits", [LONGS, SHORTS], ids=["long only", "shorts"])
