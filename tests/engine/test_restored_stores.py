@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from liveorder.application.ports.order_store import StoredCommand
+from liveorder.application.reporting.order_log import OrderLog
 from liveorder.application.reporting.projector import Projector
 from liveorder.domain import trading_halt
 from liveorder.domain.broker_capabilities import KeySupport
@@ -172,8 +173,11 @@ async def test_a_signal_from_after_the_resume_is_sent_at_once_and_one_from_befor
             await asyncio.sleep(1)
             new = await engine.execute.execute(a_limit("new", timestamp=scene.clock.now()))
             assert new.is_acknowledged
+            engine.orders.listen(OrderLog(engine.log))
             old = await engine.execute.execute(a_limit("old", price=401, timestamp=resumed_at - timedelta(seconds=1)))
             assert (old.is_in_doubt, scene.venue_orders(old)) == (True, [])
+            told = [sentence.split(":")[0] for _, sentence in scene.log.lines if sentence.endswith("BUY 10 SPY LIMIT")]
+            assert told == ["Not placed before the broker was asked for it"]
             await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
             assert len(scene.venue_orders(old)) == 1
         async with scene.living() as engine:

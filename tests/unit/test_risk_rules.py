@@ -406,7 +406,7 @@ def test_a_short_sale_is_one_of_the_strategy_or_of_the_account() -> None:
         assert refusal(sell(sellable + 1), seen, limits(allow_short_selling=True)) is None
     said = assess(sell(1), anothers, NO_LIMITS).refusal
     assert said is not None
-    assert "no SPY can be sold by trend" in said.message
+    assert "no SPY can be sold by strategy trend" in said.message
     assert "Of the account it is 10" in said.message
     said = assess(sell(5), its_own, NO_LIMITS).refusal
     assert said is not None

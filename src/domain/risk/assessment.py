@@ -166,7 +166,8 @@ def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule], levels:
         seen = RiskCase.of(case.proposal, view, limits)._replace(is_reducing=case.is_reducing)
         for rule in met:
             if rule in TABLE_RULES and (refusal := rule(seen, table.limits)) is not None:
-                yield replace(refusal, message=f"{refusal.message} ({_limit_of(rule, case.proposal)} of {table.title})")
+                limit = _limit_of(rule, case.proposal)
+                yield replace(refusal, message=f"{refusal.message.removesuffix(f' ({limit})')} ({limit} of {table.title})")
 
 
 def _limit_of(rule: Rule, proposal: Proposal) -> str:

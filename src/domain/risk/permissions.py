@@ -95,7 +95,7 @@ def short_selling(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
         return None
     symbol = f"{case.proposal.instrument.symbol}{_under(case)}"
     sellable, whose = decimal_text(max(held, ZERO).normalize()), case.proposal.strategy_name
-    message = f"{sellable if held > 0 else 'no'} {symbol} can be sold by {whose}; to sell short, set allow_short_selling"
+    message = f"{sellable if held > 0 else 'no'} {symbol} can be sold by strategy {whose}; to sell short, set allow_short_selling"
     if of_own > of_account:
         message = f"{whose} has {decimal_text(of_own)} {symbol} to sell, the account {sellable}: another strategy is short of it"
     elif of_own < of_account:

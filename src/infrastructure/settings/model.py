@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from liveorder.infrastructure.settings.doors import doors
 from liveorder.infrastructure.settings.explaining import all_of, explained
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.sections import AccountSettings, Section, TokenFile
+from liveorder.infrastructure.settings.simulation_profile import limits_in_a_simulation
 from liveorder.infrastructure.settings.sources import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
@@ -168,9 +170,14 @@ class Settings(SettingsFields):
         return (*_secrets_in(dict(self)), *passwords, *of_doors, *of_plugins)
 
     def masked(self) -> dict[str, Any]:
-        """The settings to show: nested tables of JSON values, secrets masked, with the effective read model."""
+        """The settings to show: nested tables of JSON values, secrets masked, with the effective read model, and the limits of
+        simulated accounts in a simulation.
+        """
         databases = {"store": str(database_url(self.store)), "read_model": str(database_url(self.read_model_url))}
         tables: dict[str, Any] = _masked(self.model_dump(mode="json"))
+        with suppress(SettingsError):  # where it is none of the three, that is said elsewhere
+            if self.mode is TradingMode.SIMULATION:
+                tables["risk"] |= limits_in_a_simulation(self.risk.model_fields_set)
         return {name: databases.get(name, value) for name, value in tables.items()}
 
 

@@ -26,6 +26,12 @@ def simulated_limits(currency: str, chosen: Container[str]) -> dict[str, Any]:
     return {name: limit for name, limit in limits.items() if name not in chosen}
 
 
+def limits_in_a_simulation(chosen: Container[str]) -> dict[str, str]:
+    """For people: those of `[risk]` that are others there than everywhere, without those that the settings choose."""
+    names = (*_OF_ANY_CURRENCY, *_AMOUNTS["USD"])
+    return {name: f"{limit_in_a_simulation(name)} (of a simulated account)" for name in names if name not in chosen}
+
+
 def limit_in_a_simulation(name: str) -> str | None:
     """For people: what a setting of `[risk]` is there by default. None where that is as everywhere."""
     if name in _OF_ANY_CURRENCY:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import typer
 from pydantic.fields import FieldInfo
+from rich.markup import escape
 
 from liveorder.application.reporting.docstrings import attribute_docstrings
 from liveorder.domain.errors import InvalidInput
@@ -64,7 +65,7 @@ def _options() -> dict[str, tuple[Any, Any]]:
 
 def _option(name: str, field: FieldInfo) -> Any:
     kind = _kind(field)
-    sentence = HELP.get(name) or _MEANT.get(name, "").split(". ")[0].rstrip(".:")
+    sentence = escape(HELP.get(name) or _MEANT.get(name, "").split(". ")[0].rstrip(".:"))
     if issubclass(kind, Enum):
         return Annotated[kind | None, typer.Option(option_of(name), case_sensitive=False, help=sentence)]
     if kind is tuple:

@@ -10,6 +10,7 @@ from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.reporting.figures import moment, plural
 from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import View
+from liveorder.application.reporting.views.fields import Moment
 from liveorder.application.reporting.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Settings, StoreReader
 from liveorder.domain.lifecycle import OrderStatus
@@ -26,6 +27,8 @@ class StatusView(View):
     mode: str
     accounts: tuple[str, ...]
     owner: str | None
+    owner_until: Moment | None
+    """When its lease ends unless it renews that: one that died owns the store until then."""
     epoch: int | None
     halts: tuple[str, ...]
     facts: int
@@ -47,6 +50,7 @@ async def status_of(reader: StoreReader, settings: Settings) -> StatusView:
         mode=identity.mode,
         accounts=tuple(identity.account_ids),
         owner=lease.owner if lease is not None and lease.is_held else None,
+        owner_until=lease.expires_at if lease is not None and lease.is_held else None,
         epoch=lease.epoch if lease is not None else None,
         halts=await _halts(reader),
         facts=await reader.store.head(),
@@ -80,7 +84,9 @@ async def _counts(reader: StoreReader) -> dict[str, int]:
 def print_status(status: StatusView) -> None:
     grid = Table.grid(padding=(0, 2, 0, 0))
     halts = shown("; ".join(status.halts), "bold red") if status.halts else shown("not halted", "green")
-    owner = shown(f"owned by {status.owner} (epoch {status.epoch})") if status.owner else shown("no service runs", "yellow")
+    until = f", until {moment(status.owner_until)} UTC unless it renews that" if status.owner_until else ""
+    owned = f"owned by {status.owner} (epoch {status.epoch}){until}"
+    owner = shown(owned) if status.owner else shown("no service runs", "yellow")
     rows = {
         "store": shown(status.store),
         "mode": shown(status.mode, "bold"),

@@ -87,7 +87,9 @@ def resume(
     else:
         say("there is no such halt; `liveorder status` lists the halts that stand", "yellow")
     if not as_json and result["still_halted"]:
-        say(f"still halted: {', '.join(result['still_halted'])}; each has to be lifted separately", "yellow")
+        say(
+            f"still halted: {', '.join(result['still_halted'])}; lift each by `liveorder resume` or `resume --account ID`", "yellow"
+        )
 
 
 def auto_trading(

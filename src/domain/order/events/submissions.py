@@ -45,8 +45,14 @@ class SubmissionStarted(OrderEvent):
     def log_sentence(self, before: LiveOrder | None, after: LiveOrder) -> str:
         terms, instrument = after.intent.terms, after.intent.instrument
         amount = plain(terms.quantity) if terms.quantity is not None else f"{plain(terms.notional)} {instrument.currency} of"
+        what, request = (
+            f"{terms.side.value} {amount} {instrument.symbol} {terms.order_type.value}",
+            after.requests.get(self.request_id),
+        )
+        if request is not None and request.is_in_doubt:  # by the same commit: an earlier life may have sent it
+            return f"Not placed before the broker was asked for it: {what}"
         again = f", attempt {self.attempt}" if self.attempt > 1 else ""
-        return f"Placing order{again}: {terms.side.value} {amount} {instrument.symbol} {terms.order_type.value}"
+        return f"Placing order{again}: {what}"
 
     def log_fields(self) -> Mapping[str, object]:
         return {"attempt": self.attempt}
