@@ -83,6 +83,15 @@ def own_exits(orders: Iterable[OpenExposure], asking: Asking) -> OwnExits:
     return OwnExits(staying, tuple(sorted(yielding, key=_how_much_it_is_missed)))
 
 
+def taken_beyond_zero(own: Stake, orders: Iterable[OpenExposure], side: Side, units: Decimal) -> tuple[OpenExposure, ...]:
+    """Exits that rest, and that together with so many units of another order of their side could go beyond zero. `own`: what their
+    strategy has, without that order.
+    """
+    if own.closing_side is not side or units <= own.reducible_by(side):
+        return ()
+    return tuple(each for each in orders if each.side is side and each.rests and each.closes)
+
+
 def _is_later_and_waits(order: OpenExposure, asking: Asking) -> bool:
     """Of several that wait the first takes its units first; of the two that guard a position the stop-loss."""
     if order.waits_with is None or asking.order_id is None:

@@ -104,6 +104,29 @@ async def test_a_closed_or_unanswered_order_is_not_replaced(tmp_path: Path) -> N
             await engine.replace.replace(doubtful.order_id, quantity=Decimal(20))
 
 
+@pytest.mark.parametrize(
+    ("quantity", "price", "said"),
+    [("5", None, None), ("6", None, "cancel that one first"), (None, "610", None), ("4", "610", None)],
+)
+async def test_a_sale_that_is_enlarged_takes_no_exit_beside_it_beyond_zero(
+    tmp_path: Path, quantity: str | None, price: str | None, said: str | None
+) -> None:
+    """With short selling on. New, it would have the stop cancelled first; a replace cannot."""
+    limits = LAX.model_copy(update={"allow_short_selling": True})
+    async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("in", quantity=10))
+        await until(lambda: engine.is_quiet)
+        stop = a_signal("stop", side="SELL", quantity=5, order_type="STOP", stop_price=300, position_effect="CLOSE")
+        stop_id = (await engine.execute.execute(stop)).order_id
+        sale = await engine.execute.execute(a_limit("sale", side="SELL", quantity=4, price=600))
+        units, limit = (None if each is None else Decimal(each) for each in (quantity, price))
+        if said is None:
+            await engine.replace.replace(sale.order_id, quantity=units if units != 4 else None, limit_price=limit)
+        else:
+            with pytest.raises(DecisionRefused, match=f"{stop_id}, which closes, 5 of SPY are left to SELL.*{said}"):
+                await engine.replace.replace(sale.order_id, quantity=units)
+
+
 async def test_a_replace_in_doubt_blocks_the_next_until_it_is_known(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from liveorder.application.gateway.gateway import Gateway
@@ -17,6 +18,7 @@ from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.amendment import Amendment
 from liveorder.domain.order.events import OrderRequested, PositionUnconfirmed
+from liveorder.domain.own_exits import taken_beyond_zero
 from liveorder.domain.quotes import Priced
 from liveorder.domain.risk import (
     GATES,
@@ -35,7 +37,8 @@ from liveorder.domain.risk import (
 )
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.standing import Standing
-from liveorder.domain.values import PositionEffect, TimeInForce, TradingHours, total
+from liveorder.domain.values import ZERO, PositionEffect, Product, TimeInForce, TradingHours, total
+from liveorder.domain.wording import plain
 
 
 class RiskGate:
@@ -143,7 +146,23 @@ class RiskGate:
         intent = terms.rest_of(order)
         view, limits = self._view(gateway, intent, priced)
         proposal = Proposal.of(intent, is_operators=is_operators, renewed=terms.changed)
-        return assess(proposal, view, limits, REPLACEMENT_RULES, self._levels(gateway, intent, view))
+        judged = assess(proposal, view, limits, REPLACEMENT_RULES, self._levels(gateway, intent, view))
+        if judged.refusal is None and terms.quantity is not None and terms.quantity > (order.quantity or ZERO):
+            return replace(judged, refusal=self._exits_crossed(intent, gateway.terms.default_product))
+        return judged
+
+    def _exits_crossed(self, intent: OrderRequested, usual: Product | None) -> RiskRefusal | None:
+        """What rests to close does not make way for more units of another order: it is for the person who amends that."""
+        terms, units = intent.terms, intent.terms.quantity or ZERO
+        standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, intent.order_id)
+        standing = standing.under(terms.product, usual)
+        if not (exits := taken_beyond_zero(standing.own, standing.orders, terms.side, units)):
+            return None
+        named, left = ", ".join(str(each.order_id) for each in exits), plain(standing.own.reducible_by(terms.side))
+        message = (
+            f"beside order {named}, which closes, {left} of {intent.instrument.symbol} are left to {terms.side}, and this is for "
+        )
+        return RiskRefusal("beyond_zero", f"{message}{plain(units)}; cancel that one first", plain(units), left)
 
     def _view(self, gateway: Gateway, intent: OrderRequested, priced: Priced) -> tuple[RiskView, RiskLimits]:
         now, instrument, can, price = self._clock.now(), intent.instrument, gateway.broker.capabilities, priced.price
