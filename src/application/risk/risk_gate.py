@@ -159,10 +159,9 @@ class RiskGate:
         if not (exits := taken_beyond_zero(standing.own, standing.orders, terms.side, units)):
             return None
         named, left = ", ".join(str(each.order_id) for each in exits), plain(standing.own.reducible_by(terms.side))
-        message = (
-            f"beside order {named}, which closes, {left} of {intent.instrument.symbol} are left to {terms.side}, and this is for "
-        )
-        return RiskRefusal("beyond_zero", f"{message}{plain(units)}; cancel that one first", plain(units), left)
+        beside = f"beside order {named}, which closes, {left} of {intent.instrument.symbol} are left to {terms.side}"
+        message = f"{beside}, and this is for {plain(units)}; cancel that one first"
+        return RiskRefusal("beyond_zero", message, plain(units), left)
 
     def _view(self, gateway: Gateway, intent: OrderRequested, priced: Priced) -> tuple[RiskView, RiskLimits]:
         now, instrument, can, price = self._clock.now(), intent.instrument, gateway.broker.capabilities, priced.price
