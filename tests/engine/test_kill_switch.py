@@ -314,6 +314,10 @@ async def test_flattening_closes_every_position_and_flat_is_said_only_then(tmp_p
         await until(lambda: engine.is_quiet)
         report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         assert (report.is_flat, report.not_cancelled, report.not_closed) == (True, (), ())
+        assert sorted(report.closing) == [
+            f"{ACCOUNT}: BUY 10 of 10 AAPL at 200, FILLED",
+            f"{ACCOUNT}: SELL 10 of 10 SPY at 500, FILLED",
+        ]
         assert {key: held.quantity for key, held in engine.risk.positions(ACCOUNT).items()} == {SPY: 0, "NASDAQ:AAPL": 0}
         assert (await engine.execute.execute(a_signal("more"))).reason == "RISK"
 

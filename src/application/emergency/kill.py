@@ -24,6 +24,7 @@ from liveorder.domain.errors import BrokerError, StoreError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.domain.values import ZERO, OrderRole
+from liveorder.domain.wording import plain
 
 PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
@@ -44,6 +45,8 @@ class StopReport:
     """Positions, or the parts of them, that were not closed, and why."""
     remaining: tuple[str, ...]
     """Orders and positions that the brokers still have, or why they could not be asked; what strategies hold that they lack."""
+    closing: tuple[str, ...] = ()
+    """The orders that closed positions, or were to, and what each has filled by now, for people."""
 
     @property
     def is_flat(self) -> bool:
@@ -96,7 +99,17 @@ class Kill:
             tuple(dict.fromkeys((*stopped.not_cancelled, *closing.not_cancelled))),
             tuple(closing.failures),
             tuple(remaining),
+            tuple([await self._as_it_is_now(order) for order in closing.orders]),
         )
+
+    async def _as_it_is_now(self, sent: LiveOrder) -> str:
+        order = sent
+        with suppress(StoreError):
+            order = await within_store_timeout(self._orders.get(sent.order_id))
+        intent, price = order.intent, order.average_price
+        at = "" if price is None else f" at {plain(price)}"
+        filled = f"{plain(order.filled_quantity)} of {plain(order.quantity)}"
+        return f"{intent.account_id}: {order.terms.side} {filled} {intent.instrument.symbol}{at}, {order.status}"
 
     async def _ended(self, waiting: Sequence[LiveOrder]) -> list[UUID]:
         """Those that the halt itself has ended before it was their turn to be cancelled."""

@@ -46,7 +46,7 @@ def kill(
 def _by_emergency(settings: Settings, detail: str, cancel_all: bool) -> dict[str, Any]:
     report = asdict(asyncio.run(emergency_kill(settings, detail, person(), cancel_all=cancel_all)))
     is_flat = not report["remaining"] and not report["not_cancelled"]
-    return report | {"calls_in_flight": [], "not_closed": [], "is_flat": is_flat}
+    return report | {"calls_in_flight": [], "not_closed": [], "closing": [], "is_flat": is_flat}
 
 
 def _print_report(report: Mapping[str, Any]) -> None:
@@ -59,6 +59,8 @@ def _print_report(report: Mapping[str, Any]) -> None:
         say("the halt is not durable yet: keep the service running, or kill again once the store can be written", "bold red")
     if report["cancelled"]:
         say(f"{plural(len(report['cancelled']), 'order')} cancelled")
+    for closing in report.get("closing", ()):  # a service of an earlier version says none
+        say(f"closed by {closing}")
     for heading in ("calls_in_flight", "not_cancelled", "not_closed", "remaining"):
         for item in report[heading]:
             say(f"{heading.replace('_', ' ')}: {_as_text(item)}", "yellow")
