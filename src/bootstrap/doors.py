@@ -169,7 +169,7 @@ def _problem(field: str, shown: str, find: Callable[[], object]) -> DoorCheck:
     try:
         find()
     except SettingsError as error:
-        return DoorCheck(field, shown, str(error))
+        return DoorCheck(field, shown, str(error).removeprefix(f"{field}: "))
     return DoorCheck(field, shown, None)
 
 

@@ -205,4 +205,4 @@ def test_doctor_names_a_door_that_nothing_serves_and_masks_its_password(cli: Com
     ran = cli.run("doctor", "--json")
     assert "hunter2" not in ran.output
     checks = {check["name"]: check for check in json.loads(ran.stdout)["checks"]}
-    assert checks["publishers.0.url"]["detail"].startswith("publishers.0.url: there is no publisher 'pigeon'; use one of file")
+    assert checks["publishers.0.url"]["detail"].startswith("there is no publisher 'pigeon'; use one of file")
