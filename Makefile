@@ -15,10 +15,14 @@ SEEDS ?= 100000
 BROKER ?=
 MIRROR ?= var/mirror
 
-.PHONY: run house test storagefaults coverage check killmatrix killmatrix-positions killmatrix-slice simulate simulate-slice mutations bench docs site mirror clean
+.PHONY: run demo-redis house test storagefaults coverage check killmatrix killmatrix-positions killmatrix-slice simulate simulate-slice mutations bench docs site mirror clean
 
 run: $(INSTALLED)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
+
+# Listens on a Redis server, trades at the simulated venue what a strategy sends there, and confirms it there.
+demo-redis: $(TOOLS)
+	$(BIN)/python examples/redis_demo.py
 
 # Levels, imports between rooms, the way of an order, names with two meanings, idioms; fails above what was reached.
 house: $(TOOLS)

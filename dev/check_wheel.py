@@ -20,6 +20,10 @@ EXTRAS = {
     "liveorder.infrastructure.brokers.ibkr": "ibkr",
     "liveorder.infrastructure.brokers.kite": "kite",
     "liveorder.infrastructure.http_session": "alpaca",
+    "liveorder.infrastructure.publishers.redis_stream": "redis",
+    "liveorder.infrastructure.redis_client": "redis",
+    "liveorder.infrastructure.signals.redis_channel": "redis",
+    "liveorder.infrastructure.signals.redis_stream": "redis",
     "liveorder.plugins.http": "alpaca",
     "liveorder.testing.broker_contract": "testing",
 }

@@ -20,6 +20,7 @@ from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.reporting.projections.read_model import ReadModel
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.bootstrap.projections import packaged, projection_fields, projections
+from liveorder.bootstrap.redis_doors import redis_publisher, redis_source
 from liveorder.bootstrap.registry import Plugin, Registry
 from liveorder.bootstrap.supplied import Supplied
 from liveorder.domain.errors import SettingsError
@@ -41,6 +42,8 @@ ByUrl: TypeAlias = Callable[[Settings, Door], Opener[T]]
 Source: TypeAlias = Opener[SignalSource]
 
 LOG = "log"
+REDIS = ("redis", "rediss")
+"""Without and with TLS."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,13 @@ def _confirmations(publisher: Opener[Publisher]) -> Opener[Outlet]:
     return lambda store, clock, log: Confirmations(publisher(store, clock, log), log)
 
 
+def refuse_doubled(opened: Sequence[SignalSource]) -> None:
+    """Raises `SettingsError` if an endless source is there twice: both would keep one bookmark, and take each other's signals."""
+    for name, count in Counter(source.name for source in opened if not source.finite).items():
+        if count > 1:
+            raise SettingsError(f"sources: {count} of them are {name}; leave out all but one")
+
+
 def _refuse_same_names(named: Sequence[tuple[str, str]]) -> None:
     for name, count in Counter(name for _, name in named).items():
         if count > 1:
@@ -225,13 +235,20 @@ def _plugin(port: str, members: tuple[str, ...], plugin: Plugin) -> ByUrl[Any]:
 SOURCES: Registry[ByUrl[SignalSource]] = Registry(
     "source",
     "liveorder.sources",
-    {"file": _file_by_url, "stdin": lambda settings, door: lambda store, clock, log: StandardInput()},
+    {
+        "file": _file_by_url,
+        "stdin": lambda settings, door: lambda store, clock, log: StandardInput(),
+        **dict.fromkeys(REDIS, lambda settings, door: redis_source(door)),
+    },
     partial(_plugin, "SignalSource", ("name", "finite", "messages", "acknowledge")),
 )
 PUBLISHERS: Registry[ByUrl[Publisher]] = Registry(
     "publisher",
     "liveorder.publishers",
-    {"file": lambda settings, door: _lines_in(door.file()[0])},
+    {
+        "file": lambda settings, door: _lines_in(door.file()[0]),
+        **dict.fromkeys(REDIS, lambda settings, door: redis_publisher(door)),
+    },
     partial(_plugin, "Publisher", ("name", "publish")),
 )
 NOTIFIERS: Registry[ByUrl[Notifier]] = Registry(

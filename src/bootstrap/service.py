@@ -23,7 +23,7 @@ from liveorder.application.reporting.views.fields import View, build_all
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.bootstrap.brokerages import check_supplied, connections_of, needs_venue
-from liveorder.bootstrap.doors import Doors, Source, open_doors
+from liveorder.bootstrap.doors import Doors, Source, open_doors, refuse_doubled
 from liveorder.bootstrap.parts import (
     calendars_of,
     clock_of,
@@ -101,6 +101,7 @@ async def open_service(
                 engine.orders.listen(on_order)
             projector = Projector(store, views, clock, lambda error: sparing_log.write("ERROR", f"Read models: {error}"))
             feeding = [source(store, clock, used_log) for source in (*sources, *doors.sources)]
+            refuse_doubled(feeding)
             outboxes = doors.outboxes(store, clock, used_log)
             packaged = [
                 projector_of(settings, model, store, clock, lambda error: sparing_log.write("ERROR", f"Projection: {error}"))

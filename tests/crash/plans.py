@@ -31,6 +31,8 @@ class ServicePlan:
     """Read from its beginning in every life."""
     followed: str | None = None
     """Followed, with a bookmark in the store."""
+    redis: str | None = None
+    """The URL of a stream that is read."""
     has_views: bool = False
     """Whether it keeps read models beside its store."""
     commit_seconds: float = 0.0

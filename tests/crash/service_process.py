@@ -20,12 +20,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.signal_source import SignalSource, SourceMessage
 from liveorder.application.reporting.projections.orders import ORDERS
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
+from liveorder.infrastructure.settings.doors import Door
+from liveorder.infrastructure.settings.redis_url import StreamSource, source_of
 from liveorder.infrastructure.signals.followed_file import FollowedFile
 from liveorder.infrastructure.signals.growing_file import end_of
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
@@ -79,6 +82,15 @@ class _Fed:
         self._acknowledged += 1
 
 
+def _stream_of_redis(url: str, engine: Engine, emit: Emit) -> SignalSource:
+    """Its client is imported by those lives only that read one."""
+    from liveorder.infrastructure.signals.redis_stream import RedisStream
+
+    source = source_of(Door("redis", url))
+    assert isinstance(source, StreamSource)
+    return RedisStream(source, engine.store, engine.clock, engine.log)
+
+
 class _Memory:
     """The newest state of every order of this life, as the engine had it."""
 
@@ -101,6 +113,7 @@ class _Served:
         self._file = JsonlFile(Path(plan.file)) if plan.file else None
         followed = Path(plan.followed) if plan.followed else None
         self._followed = FollowedFile(followed, self.engine.store, self.engine.clock, end_of(followed), 0.05) if followed else None
+        self._redis = _stream_of_redis(plan.redis, self.engine, emit) if plan.redis else None
         self._over = asyncio.Event()
         self._work: set[asyncio.Task[None]] = set()
         self._acts: Mapping[str, Callable[..., Awaitable[Any]]] = {
@@ -143,7 +156,7 @@ class _Served:
             self._projector.follow(self.engine.identity.store_id)
             self.engine.begin("projector", self._projector.run, lasting=True)
         self._emit(event="started", recovery=asdict(report), epoch=self.engine.orders.recorder.epoch, monotonic=time.monotonic())
-        sources = (source for source in (self._source, self._file, self._followed) if source is not None)
+        sources = (each for each in (self._source, self._file, self._followed, self._redis) if each is not None)
         reading = [asyncio.create_task(self._read(source)) for source in sources]
         losing = asyncio.create_task(self.engine.ownership.lost.wait())
         stopping = asyncio.create_task(self._over.wait())

@@ -111,7 +111,7 @@ def with_source(url: str) -> Settings:
 def test_a_scheme_that_nothing_serves_names_the_setting_and_what_there_is(install: Install) -> None:
     install("carrier", "", sources={"pigeon": "carrier:source"})
     said = refused(with_source("pidgeon://loft"))
-    assert "sources.0.url: there is no source 'pidgeon'; use one of file, stdin, pigeon" in said
+    assert "sources.0.url: there is no source 'pidgeon'; use one of file, stdin, redis, rediss, pigeon" in said
     assert "the entry point 'pidgeon' in the group liveorder.sources" in said
 
 

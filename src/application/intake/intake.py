@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,8 +48,9 @@ class Intake:
         """
         done: asyncio.Queue[_Taken] = asyncio.Queue()
         acknowledging = asyncio.create_task(self._acknowledge_in_order(source, done))
+        messages = source.messages()
         try:
-            async for message in source.messages():
+            async for message in messages:
                 if not self._dispatcher.is_taking_signals:
                     break  # it is not acknowledged, and comes again
                 taken = _Taken(message, asyncio.get_running_loop().create_future())
@@ -57,6 +59,8 @@ class Intake:
             await done.join()
         finally:
             acknowledging.cancel()
+            if isinstance(messages, AsyncGenerator):
+                await messages.aclose()
 
     async def _acknowledge_in_order(self, source: SignalSource, done: asyncio.Queue[_Taken]) -> None:
         all_so_far = True

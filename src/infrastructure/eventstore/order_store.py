@@ -253,6 +253,11 @@ class DatabaseOrderStore:
         rows = await self._database.fetch(CHECKPOINT, {"name": name})
         return str(rows[0][0]) if rows else None
 
+    async def checkpoints(self, prefix: str) -> Mapping[str, str]:
+        """The bookmarks whose names begin with `prefix`, by the rest of the name, in the order of the names."""
+        rows = await self._database.fetch("SELECT name, value FROM checkpoints", {})
+        return {name.removeprefix(prefix): value for name, value in sorted(rows) if name.startswith(prefix)}
+
     async def save_checkpoint(self, name: str, value: str) -> None:
         values: Values = {"name": name, "value": value}
         await write_as_owner(self._database, PUT_OWN_CHECKPOINT, values, self._writing().epoch, name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from rich.table import Table
+from rich.text import Text
 
+from liveorder.application.intake.connection_record import PREFIX, ConnectionRecord
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.reporting.figures import moment, plural
 from liveorder.application.reporting.read_models import Query
@@ -17,6 +19,23 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
 from liveorder.domain.trading_halt import HALT_STREAM, TradingHalt, covered_by
 from liveorder.interfaces.cli.screen import screen, shown
+
+
+class SourceView(View):
+    """A source with a connection, as it was stored last: at each change, and every half minute."""
+
+    name: str
+    is_connected: bool
+    at: Moment | None
+    gaps: int
+    """Times without a connection, after the first one."""
+    gap_seconds: float
+    """Of those that ended."""
+    last_gap_from: Moment | None
+    last_gap_until: Moment | None
+    """None while it lasts."""
+    loses_signals: bool
+    """Whether what is sent in a gap is lost."""
 
 
 class StatusView(View):
@@ -38,6 +57,8 @@ class StatusView(View):
     needs_review: int
     open_positions: int
     dead_letters: int
+    sources: tuple[SourceView, ...] = ()
+    """Those that report their connection."""
 
 
 async def status_of(reader: StoreReader, settings: Settings) -> StatusView:
@@ -60,6 +81,21 @@ async def status_of(reader: StoreReader, settings: Settings) -> StatusView:
         needs_review=flags["needs_review"],
         open_positions=len(await views.positions(Query(status=PositionStatus.OPEN.value))),
         dead_letters=len(await views.signals(Query(status=DEAD_LETTER))),
+        sources=tuple(_source(*each) for each in (await reader.store.checkpoints(PREFIX)).items()),
+    )
+
+
+def _source(name: str, stored: str) -> SourceView:
+    record = ConnectionRecord.from_text(stored)
+    return SourceView(
+        name=name,
+        is_connected=record.is_connected,
+        at=record.at,
+        gaps=record.gaps,
+        gap_seconds=record.gap_seconds,
+        last_gap_from=record.last_gap_from,
+        last_gap_until=record.last_gap_until,
+        loses_signals=not record.keeps,
     )
 
 
@@ -98,9 +134,24 @@ def print_status(status: StatusView) -> None:
         "to look at": shown(_to_look_at(status)),
         "log": shown(plural(status.facts, "event")),
     }
+    if status.sources:
+        rows["sources"] = Text("\n").join(shown(_connection(source)) for source in status.sources)
     for name, value in rows.items():
         grid.add_row(shown(name, "dim"), value)
     screen().print(grid)
+
+
+def _connection(source: SourceView) -> str:
+    state = "connected" if source.is_connected else "not connected"
+    when = "" if source.at is None else f" ({moment(source.at)} UTC)"
+    if not source.gaps or source.last_gap_from is None:
+        return f"{source.name}: {state}{when}"
+    until = "now" if source.last_gap_until is None else f"{moment(source.last_gap_until)} UTC"
+    lost = "; what was sent in them is lost" if source.loses_signals else ""
+    return (
+        f"{source.name}: {state}{when}; {plural(source.gaps, 'gap')} of {source.gap_seconds:.0f} s in all, "
+        f"the last from {moment(source.last_gap_from)} to {until}{lost}"
+    )
 
 
 def _to_look_at(status: StatusView) -> str:
