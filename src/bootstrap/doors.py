@@ -162,7 +162,7 @@ class DoorCheck:
 
 
 def check_doors(settings: Settings) -> list[DoorCheck]:
-    """Check all doors. Imports plugins, but opens nothing."""
+    """Check all doors. Imports plugins, and reads the options of Redis, but opens nothing."""
     return [
         *(_checked(settings, door, SOURCES) for door in sources(settings)),
         *(_checked(settings, door, PUBLISHERS) for door in publishers(settings)),
@@ -172,7 +172,12 @@ def check_doors(settings: Settings) -> list[DoorCheck]:
 
 
 def _checked(settings: Settings, door: Door, registry: Registry[Any]) -> DoorCheck:
-    return _problem(door.field, door.shown, lambda: registry.named(door.scheme, door.field, settings.secrets))
+    def find() -> None:
+        by_url = registry.named(door.scheme, door.field, settings.secrets)
+        if door.scheme in REDIS:
+            by_url(settings, door)
+
+    return _problem(door.field, door.shown, find)
 
 
 def _problem(field: str, shown: str, find: Callable[[], object]) -> DoorCheck:

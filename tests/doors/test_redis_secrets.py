@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -92,6 +93,8 @@ def test_a_url_that_cannot_be_used_ends_the_start_with_the_field_and_the_remedy(
     monkeypatch.chdir(tmp_path)
     cli = CommandLine(tmp_path)
     cli.write("liveorder.toml", f'{SETTINGS}[[sources]]\nurl = "redis://127.0.0.1/0?strem=s"\n')
+    said = "sources.0.url: ?strem=… is not an option of Redis here; use stream=… or group=…"
     result = cli.run("run")
     assert result.exit_code == ExitCode.SETTINGS
-    assert "sources.0.url: ?strem=… is not an option of Redis here; use stream=… or group=…" in " ".join(result.stderr.split())
+    assert said in " ".join(result.stderr.split())
+    assert said in json.dumps(cli.json("doctor"), ensure_ascii=False)

@@ -334,14 +334,16 @@ class SourceUrl(Section):
     """Where signals come from."""
 
     url: DoorUrl
-    """file:PATH, file:PATH?follow=true, - for standard input, or the scheme of an installed package."""
+    """file:PATH, file:PATH?follow=true, - for standard input, redis://HOST/0?stream=NAME&group=NAME, redis://HOST/0?channel=NAME, or
+    the scheme of an installed package.
+    """
 
 
 class PublisherUrl(Section):
     """Where executions are confirmed."""
 
     url: DoorUrl
-    """file:PATH for JSON Lines, or the scheme of an installed package."""
+    """file:PATH for JSON Lines, redis://HOST/0?stream=NAME, or the scheme of an installed package."""
 
 
 class NotifierUrl(Section):

@@ -60,12 +60,14 @@ _DOORS = """
 # One table per source of signals, in addition to --signals.
 #
 # [[sources]]
-# url = "file:signals.jsonl?follow=true"   # file:PATH, - for standard input, or the scheme of an installed package
+# url = "file:signals.jsonl?follow=true"   # file:PATH, - for standard input, or the scheme of an installed package;
+#                               # redis://HOST:6379/0?stream=trading-signals&group=liveorder, or ?channel=signals
 
 # One table per destination of confirmations, in addition to confirmations.
 #
 # [[publishers]]
-# url = "file:filled.jsonl"     # JSON Lines, or the scheme of an installed package
+# url = "file:filled.jsonl"     # JSON Lines, redis://HOST:6379/0?stream=execution-confirmations,
+#                               # or the scheme of an installed package
 
 # One table per destination of notices to people. Without any, alerts are in the log.
 #
