@@ -2,7 +2,7 @@
 
 It listens on a stream and on a channel, trades what a strategy sends there, places an order by hand, has two signals validated,
 and follows its orders up to the confirmations that other programs read. It trades at the simulated venue, keeps everything under
-var/demo-redis, and deletes its streams at the end. LIVEORDER_DEMO_REDIS names another server than redis://127.0.0.1:6379/0.
+var/demo-redis, and deletes its streams at the end. DEMO_REDIS names another server than redis://127.0.0.1:6379/0.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import os
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from liveorder import Runner, Signal
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-SERVER = os.environ.get("LIVEORDER_DEMO_REDIS", "redis://127.0.0.1:6379/0")
+SERVER = os.environ.get("DEMO_REDIS", "redis://127.0.0.1:6379/0")
 SIGNALS, CHANNEL, CONFIRMATIONS = (f"liveorder-demo:{name}" for name in ("trading-signals", "signals", "execution-confirmations"))
 
 
@@ -36,7 +36,7 @@ async def main() -> None:
         try:
             await redis.ping()
         except NotConnected as error:
-            sys.exit(f"no Redis answers ({error}); start one, for example `redis-server`, or name another in LIVEORDER_DEMO_REDIS")
+            sys.exit(f"no Redis answers ({error}); start one, for example `redis-server`, or name another in DEMO_REDIS")
         try:
             await trade(redis)
         finally:
@@ -59,7 +59,7 @@ async def trade(redis: Redis) -> None:
         await until_subscribed(redis)
         from_channel = {"signal_type": "BUY", "symbol": "INFY", "cms_score": 80.0, "timestamp": now()}
         await redis.publish(CHANNEL, json.dumps(from_channel))
-        orders = [await arrived(runner, Signal(**signal).signal_id) for signal in (from_stream, from_channel)]
+        orders = [await arrived(runner, Signal.parse(json.dumps(signal)).signal_id) for signal in (from_stream, from_channel)]
 
         say("2. An order by hand")
         orders.append((await runner.buy("TCS", "10", signal_id=f"manual-{uuid4()}")).order_id)
@@ -89,7 +89,7 @@ async def until_subscribed(redis: Redis) -> None:
         await asyncio.sleep(0.05)
 
 
-async def arrived(runner: Runner, signal_id: str) -> object:
+async def arrived(runner: Runner, signal_id: str) -> UUID:
     """The order of a signal, once there is one."""
     while True:
         for order in await runner.orders():
@@ -101,7 +101,7 @@ async def arrived(runner: Runner, signal_id: str) -> object:
 async def confirmed(redis: Redis, count: int) -> list[dict[str, object]]:
     """The last confirmation of each order, once so many orders are filled."""
     while True:
-        entries = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(CONFIRMATIONS)]
+        entries = [json.loads(fields[b"data"]) for _, fields in await redis.xrange(CONFIRMATIONS) or () if fields]
         newest = {entry["liveorder_order_id"]: entry for entry in entries}
         if len(newest) == count and all(entry["status"] == "FILLED" for entry in newest.values()):
             return list(newest.values())

@@ -27,14 +27,14 @@ def redis_source(door: Door) -> Callable[[DatabaseOrderStore, Clock, ActivityLog
         made = _module("signals.redis_stream", door).RedisStream
     else:
         made = _module("signals.redis_channel", door).RedisChannel
-    return lambda store, clock, log: made(source, store, clock, log)  # type: ignore[no-any-return]  # imported by name
+    return lambda store, clock, log: made(source, store, clock, log)
 
 
 def redis_publisher(door: Door) -> Callable[[DatabaseOrderStore, Clock, ActivityLog], Publisher]:
     """Raises `SettingsError`, also if the client is not installed."""
     destination = destination_of(door)
     made = _module("publishers.redis_stream", door).RedisStreamPublisher
-    return lambda store, clock, log: made(destination)  # type: ignore[no-any-return]  # imported by name
+    return lambda store, clock, log: made(destination)
 
 
 def _module(name: str, door: Door) -> Any:

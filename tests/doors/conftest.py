@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from redis.asyncio import Redis
 
 from liveorder.application.ports.signal_source import Bookmarks
-from tests.redis_server import redis_of_a_test
+from tests.redis_server import Redis, redis_of_a_test
 
 
 class Shelf(Bookmarks):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from redis.asyncio import Redis
-
 from liveorder.application.intake.connection_record import PREFIX, ConnectionRecord
 from liveorder.domain.signal import MAX_SIGNAL_BYTES
 from liveorder.infrastructure.settings.doors import Door
@@ -16,7 +14,7 @@ from tests.contract.event_stores import Proxy
 from tests.doors.conftest import Shelf
 from tests.doors.listening import HastyClock, heard, until, until_logged
 from tests.harness.worlds import RememberedLog
-from tests.redis_server import HOST, PORT
+from tests.redis_server import HOST, PORT, Redis
 
 NOW = datetime(2025, 3, 10, 3, 50, tzinfo=UTC)
 

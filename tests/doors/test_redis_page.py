@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
 from tests.documentation import ROOT, SNIPPETS
 from tests.doors.listening import until
 from tests.doors.test_redis_publisher import FIELDS
 from tests.doors.test_redis_service import are_filled, running, settings_in, url
-from tests.redis_server import REDIS
+from tests.redis_server import REDIS, Redis
 
 
 async def test_the_first_order_of_the_page(redis: Redis, name: str, tmp_path: Path) -> None:
@@ -34,7 +33,7 @@ async def test_the_demonstration_listens_trades_validates_and_tracks(redis: Redi
     done = subprocess.run(  # noqa: ASYNC221 - nothing else runs here
         [sys.executable, str(ROOT / "examples" / "redis_demo.py")],
         cwd=tmp_path,
-        env=os.environ | {"LIVEORDER_DEMO_REDIS": REDIS},
+        env=os.environ | {"DEMO_REDIS": REDIS},
         check=False,
         capture_output=True,
         text=True,
@@ -56,7 +55,7 @@ async def test_the_demonstration_listens_trades_validates_and_tracks(redis: Redi
 
 def test_the_demonstration_says_what_is_missing(tmp_path: Path) -> None:
     program = [sys.executable, str(ROOT / "examples" / "redis_demo.py")]
-    environment = os.environ | {"LIVEORDER_DEMO_REDIS": "redis://127.0.0.1:1/0"}
+    environment = os.environ | {"DEMO_REDIS": "redis://127.0.0.1:1/0"}
     done = subprocess.run(program, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "no Redis answers" in done.stderr

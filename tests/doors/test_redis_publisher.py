@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from redis.asyncio import Redis
 
 from liveorder.application.outbox.messages import Confirmations
 from liveorder.application.outbox.outbox import Outbox
@@ -19,7 +18,7 @@ from tests.builders import ACKNOWLEDGED, REFUSED, REJECTED, SENT, fill
 from tests.contract.event_stores import Proxy
 from tests.doors.listening import HastyClock, until
 from tests.harness.worlds import RememberedLog
-from tests.redis_server import HOST, PORT
+from tests.redis_server import HOST, PORT, Redis
 from tests.unit.readmodels.logs import MemoryLog, order_id, requested
 
 FIELDS = [

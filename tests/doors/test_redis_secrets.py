@@ -7,16 +7,16 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from tests.doors.listening import until
 from tests.doors.test_redis_service import are_filled, running, settings_in
 from tests.harness.worlds import RememberedLog
 from tests.interfaces.command_line import SETTINGS, CommandLine, coin
-from tests.redis_server import HOST, PORT, add, is_all_acknowledged
+from tests.redis_server import HOST, PORT, Redis, add, is_all_acknowledged
 
 CANARY = "canary-9f3e-of-redis"
 USER = "liveorder-test-desk"
@@ -38,7 +38,7 @@ def everything_in(folder: Path) -> bytes:
 
 
 async def test_the_password_is_nowhere(locked: Redis, name: str, tmp_path: Path) -> None:
-    doors = {
+    doors: dict[str, Any] = {
         "sources": [{"url": f"{URL}?stream={name}"}, {"url": f"{URL}?channel={name}"}],
         "publishers": [{"url": f"{URL}?stream={name}-confirmations"}],
     }

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from liveorder.application.engine.service import Service
 from liveorder.application.reporting.read_models import Query
@@ -24,7 +23,7 @@ from tests.doors.listening import until
 from tests.harness.worlds import RememberedLog
 from tests.interfaces.command_line import coin
 from tests.postgres_databases import lend_database, take_back_database, url_of_database
-from tests.redis_server import HOST, PORT, add, end_connections, is_all_acknowledged
+from tests.redis_server import HOST, PORT, Redis, add, end_connections, is_all_acknowledged
 
 DELIVERIES = 1000
 

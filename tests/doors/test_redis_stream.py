@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from redis.asyncio import Redis
 
 from liveorder.domain.errors import StoreUnavailable
 from liveorder.domain.signal import MAX_SIGNAL_BYTES, Signal, UnusableSignal
@@ -18,7 +17,7 @@ from tests.contract.event_stores import Proxy
 from tests.doors.conftest import Shelf
 from tests.doors.listening import HastyClock, heard, until, until_logged
 from tests.harness.worlds import RememberedLog
-from tests.redis_server import HOST, PORT, add, end_connections, is_all_acknowledged, pending
+from tests.redis_server import HOST, PORT, Redis, add, end_connections, is_all_acknowledged, pending
 
 
 def stream(name: str, shelf: Shelf, log: RememberedLog | None = None, port: int = PORT, options: str = "") -> RedisStream:

@@ -334,8 +334,8 @@ class SourceUrl(Section):
     """Where signals come from."""
 
     url: DoorUrl
-    """file:PATH, file:PATH?follow=true, - for standard input, redis://HOST/0?stream=NAME&group=NAME, redis://HOST/0?channel=NAME, or
-    the scheme of an installed package.
+    """file:PATH, file:PATH?follow=true, - for standard input, redis://HOST/0?stream=NAME&group=NAME, redis://HOST/0?channel=NAME,
+    or the scheme of an installed package.
     """
 
 

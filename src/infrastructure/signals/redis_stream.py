@@ -233,8 +233,9 @@ class RedisStream:
 
 async def _raw(client: Redis, command: str, *args: Any) -> Any:
     """The reply as it came. The client's own form of an entry keeps the last of two equal fields only."""
-    client.set_response_callback(command, lambda reply, **_: reply)
-    return await client.execute_command(command, *args)
+    untyped: Any = client
+    untyped.set_response_callback(command, lambda reply, **_: reply)
+    return await untyped.execute_command(command, *args)
 
 
 def _content(fields: Sequence[bytes]) -> bytes:
