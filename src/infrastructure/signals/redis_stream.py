@@ -28,7 +28,7 @@ BLOCK_SECONDS = 2.0
 LOOK_SECONDS = 5.0
 """From one look for entries that are pending and not ours to the next. A former owner that was paused can still be handed some."""
 CONSUMER = "liveorder"
-"""Of whoever owns the store. A name for each process would leave one behind for each start."""
+"""The same for every owner of the store. A name for each process would leave one behind for each start."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_PLAUSIBLE = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ Entry: TypeAlias = tuple[str, Sequence[bytes] | None]
 class RedisStream:
     """Endless. An entry is acknowledged once its order, its refusal or its dead letter is stored.
 
-    The owner of the store reads alone. It first claims what is pending, whoever read it, in the order of the ids, and then reads
+    The owner of the store reads alone. It first claims what is pending, of any reader, in the order of the ids, and then reads
     on. It does so again after a lost connection, because a lost reply leaves entries that were delivered and never arrived.
 
     A group that is missing is made: at the first start behind what is in the stream, later where it was left, or from the
