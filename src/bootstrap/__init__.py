@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from liveorder.bootstrap.event_recorder import recorder_of as recorder_of
     from liveorder.bootstrap.files import FileCheck as FileCheck
     from liveorder.bootstrap.files import check_files as check_files
+    from liveorder.bootstrap.http import listening as listening
     from liveorder.bootstrap.kite import Charges as Charges
     from liveorder.bootstrap.kite import KiteLogin as KiteLogin
     from liveorder.bootstrap.kite import kite_charges as kite_charges
@@ -64,6 +65,7 @@ _EXPORTS = {
     "liveorder.bootstrap.emergency": ("EmergencyReport", "emergency_kill"),
     "liveorder.bootstrap.event_recorder": ("open_recorder", "recorder_of"),
     "liveorder.bootstrap.files": ("FileCheck", "check_files"),
+    "liveorder.bootstrap.http": ("listening",),
     "liveorder.bootstrap.kite": ("Charges", "KiteLogin", "kite_charges", "kite_login", "kite_login_address"),
     "liveorder.bootstrap.parts": ("load_settings", "place_of_new_store", "without_secrets", "write_settings_template"),
     "liveorder.bootstrap.projections": ("installed_read_model",),

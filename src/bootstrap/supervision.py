@@ -48,7 +48,7 @@ class Supervision:
     def _beat(self) -> None:
         if self._engine is None:
             self._tell(EXTEND_TIMEOUT_USEC=int(START_SECONDS * MICROS), STATUS="Starting: waiting for the store, or recovering")
-        elif _writer_answers(self._engine):
+        elif writer_answers(self._engine):
             self._tell(READY=1, WATCHDOG=1, STATUS=_status(self._engine))  # ready again: a full socket drops a word
         else:
             self._tell(STATUS="The store's writer does not answer")
@@ -71,7 +71,8 @@ async def supervised() -> AsyncIterator[Supervision]:
             await beating
 
 
-def _writer_answers(engine: Engine) -> bool:
+def writer_answers(engine: Engine) -> bool:
+    """Whether the store's writer answered lately, if only with an error."""
     silent_seconds = engine.clock.monotonic() - engine.ownership.answered_at
     return silent_seconds <= engine.terms.lease_seconds / 3 + WRITER_SECONDS
 

@@ -35,6 +35,8 @@ class NoticeEvent(StrEnum):
     """A signal cannot be used."""
     UNMATCHED = "unmatched"
     """The broker reports something about an order that is not known here."""
+    NOT_LISTENING = "not_listening"
+    """The address of `[http]` cannot be listened at."""
 
     @property
     def category(self) -> str:

@@ -12,9 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aiohttp import ClientSession
+
 from liveorder import Runner
-from liveorder.bootstrap import file_source
+from liveorder.bootstrap import file_source, open_service
 from liveorder.bootstrap.doors import open_doors
+from liveorder.bootstrap.http import listener
 from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.identifiers import SignalKey
@@ -42,6 +45,7 @@ from tests.effects.stage import Stage, Tables, settings_in, stage
 from tests.harness.worlds import RememberedLog
 
 TURNED_AWAY = {"faults": {"faults": [{"kind": "unavailable"}]}}
+TLS = {"tls_certificate": Path("cert.pem"), "tls_key": Path("key.pem")}
 SILENT = {"faults": {"faults": [{"kind": "request_lost", "silent": True}]}}
 UNHEARD = {"faults": {"faults": [{"kind": "report_lost", "on": "report"}]}}
 """Nothing is pushed."""
@@ -197,6 +201,17 @@ async def _times_that_a_fill_is_said(folder: Path) -> int | str:
     return len([sentence for sentence in log.of("EXECUTION") if "filled" in sentence])
 
 
+async def _answered(folder: Path, host: str, **http: Any) -> int:
+    """The status of a question about its health that comes under this name."""
+    settings = settings_in(folder, {}, {"http": http, "store": f"sqlite:///{folder / 'mine.db'}"})
+    async with open_service(settings) as service:
+        listening = listener(settings, None, service)
+        async with listening.serving(), ClientSession() as session:
+            await listening.is_listening.wait()
+            async with session.get(f"http://127.0.0.1:{listening.port}/healthz", headers={"Host": host}) as answer:
+                return answer.status
+
+
 HOLIDAY: Tables = {
     "simulation": {"hours": "exchange"},
     "special_sessions": [{"calendar": "XNYS", "day": date(2025, 3, 10)}],
@@ -258,5 +273,10 @@ ROWS = {
     "logs.keep_days": Effect(False, _keeps_a_log_of_last_year(keep_days=30)),
     "logs.keep_megabytes": Effect(False, _keeps_a_log_of_last_year(keep_days=None, keep_megabytes=1)),
     "logs.console": Effect(False, in_real_time(_said_on_the_console)),
+    "http.listen": Effect(200, in_real_time(partial(_answered, host="localhost", listen="127.0.0.1:0"))),
+    "http.hosts": Effect(200, in_real_time(partial(_answered, host="desk", listen="127.0.0.1:0", hosts=["desk"]))),
+    "http.tls_certificate": Effect(None, refusal(http={"listen": "0.0.0.0:1", **TLS})),
+    "http.tls_key": Effect(None, refusal(http={"listen": "0.0.0.0:1", **TLS})),
+    "http.behind_proxy": Effect(None, refusal(http={"listen": "0.0.0.0:1", "behind_proxy": True})),
     "telegram.enabled": Effect("telegram.enabled is true", refusal(telegram={"enabled": True})),
 }

@@ -31,6 +31,7 @@ LINES = lzma.decompress((FIXTURES / "events.jsonl.xz").read_bytes()).decode().sp
 WRITTEN = [json.loads(line) for line in LINES if not AGES.search(line)]
 BY_TOPIC = {topic: list(those) for topic, those in groupby(WRITTEN, key=lambda each: str(each["topic"]))}
 LATER = {
+    "liveorder.NotListening@1": '{"address":"127.0.0.1:8787","reason":"Address already in use"}',
     "liveorder.PositionOwnerChosen@1": '{"positions":"by_strategy"}',
     "liveorder.PositionUnconfirmed@1": '{"message":"no answer within 2 s"}',
     "liveorder.PositionTransferred@1": '{"account_id":"SIM","from_strategy":"adopted","to_strategy":"trend","instrument":'

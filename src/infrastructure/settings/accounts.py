@@ -13,6 +13,7 @@ from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings.explaining import all_of
 from liveorder.infrastructure.settings.fields import SettingsFields
+from liveorder.infrastructure.settings.http import check_http
 from liveorder.infrastructure.settings.limit_tables import check_limit_tables
 from liveorder.infrastructure.settings.names import environment_name
 from liveorder.infrastructure.settings.sections import AccountSettings, Section
@@ -120,6 +121,7 @@ def check(settings: SettingsFields) -> None:
     _check_all(
         partial(_check_default, settings, accounts),
         partial(check_unread, settings),
+        partial(check_http, settings.http),
         *(partial(check_limit_tables, account, account.limits(settings.risk, account.currency or "")) for account in limited),
         *(partial(broker_section, settings, account) for account in settings.accounts if not is_plugin(account.broker)),
         partial(_check_plugin_tables, settings),

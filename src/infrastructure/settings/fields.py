@@ -13,6 +13,7 @@ from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Text
 from liveorder.domain.values import Product
 from liveorder.infrastructure.database_url import database_url
+from liveorder.infrastructure.settings.http import Http
 from liveorder.infrastructure.settings.sections import (
     AccountSettings,
     Alpaca,
@@ -91,6 +92,7 @@ class SettingsFields(BaseSettings):
     kite: Kite = Kite()
     ibkr: Ibkr = Ibkr()
     alpaca: Alpaca = Alpaca()
+    http: Http = Http()
     telegram: Telegram = Telegram()
     accounts: tuple[AccountSettings, ...] = ()
     """One table per account; none: one account for each broker whose credentials are given."""

@@ -76,7 +76,7 @@ _DOORS = """
 # [notifiers.events]            # on, silent or off; events not named here: alerts are on, others off
 # fill = "on"                   # and partial, rejected, refused, cancelled
 # doubt = "on"                  # an alert, as are exit_refused, position_unconfirmed, corrected,
-#                               # halt, dead_letter, unmatched, unguarded, reversal_incomplete
+#                               # halt, dead_letter, unmatched, unguarded, reversal_incomplete, not_listening
 """
 
 _SPECIAL_SESSIONS = """

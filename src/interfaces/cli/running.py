@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from liveorder.application.ports.signal_source import SignalSource
-from liveorder.bootstrap import Settings, file_source, open_service, source_by_url, supervised
+from liveorder.bootstrap import Settings, file_source, listening, open_service, source_by_url, supervised
 from liveorder.domain.errors import InvalidInput, LeaseLost
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.interfaces.cli.exit_codes import ExitCode
@@ -127,9 +127,10 @@ def trade(settings: Settings, sources: Sequence[Source], *, until_idle: bool, **
 
 
 async def _trade(settings: Settings, sources: Sequence[Source], until_idle: bool, opening: dict[str, Any]) -> RunOutcome:
+    http = listening(settings, is_asked_to=not until_idle)
     with Interruption() as interruption:
         _announce(settings)
-        async with supervised() as supervision, open_service(settings, sources=sources, **opening) as service:
+        async with supervised() as supervision, open_service(settings, sources=sources, **opening) as service, http(service):
             interruption.is_orderly = True
             _warn_of_halts(service.engine.halts.standing())
             supervision.ready(service.engine)

@@ -1,0 +1,1 @@
+"""HTTP of a running service: who may ask, and what is answered. Needs `liveorder[http]`."""
