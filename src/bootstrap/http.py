@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from liveorder.application.engine.service import Service
 from liveorder.application.recording import Cause
+from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.bootstrap.supervision import writer_answers
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.not_listening import NotListening
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.settings import Settings
-from liveorder.infrastructure.settings.http import Http
+from liveorder.infrastructure.settings.http import Http, signing_secret
 
 if TYPE_CHECKING:
     from liveorder.infrastructure.http.server import Listener
@@ -37,7 +39,9 @@ def listening(settings: Settings, *, is_asked_to: bool = True) -> Listening:
 
 def listener(settings: Settings, tls: ssl.SSLContext | None, service: Service, **options: Any) -> Listener:
     from liveorder.infrastructure.http.health import health_routes
+    from liveorder.infrastructure.http.nonces import Nonces
     from liveorder.infrastructure.http.server import Listener
+    from liveorder.infrastructure.http.signals import Receiving, SignalDoor, no_signals
 
     address = settings.http.address
     assert address is not None
@@ -53,14 +57,23 @@ def listener(settings: Settings, tls: ssl.SSLContext | None, service: Service, *
     def is_ready() -> bool:
         return engine.ownership.is_ours and engine.dispatcher.is_taking_signals and is_alive()
 
+    clock, stopping, secret = SystemClock(), asyncio.Event(), signing_secret(settings.http)
+    routes = health_routes(is_alive, is_ready)
+    if secret is None:
+        routes += no_signals()
+    else:
+        receiving = Receiving(engine.intake.receive, engine.orders.get, engine.clock.now, stopping)
+        nonces, log = Nonces(engine.store, clock), SparingLog(engine.log, engine.clock)
+        routes += SignalDoor(secret, settings.http.trusted_proxies, nonces, receiving, clock, log).routes()
     return Listener(
         address,
         settings.http.hosts,
-        health_routes(is_alive, is_ready),
+        routes,
         tls,
-        SystemClock(),
+        clock,
         engine.log,
         alert,
+        stopping,
         drain_seconds=settings.timeouts.drain_seconds,
         **options,
     )

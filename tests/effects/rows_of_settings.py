@@ -45,6 +45,7 @@ from tests.effects.stage import Stage, Tables, settings_in, stage
 from tests.harness.worlds import RememberedLog
 
 TURNED_AWAY = {"faults": {"faults": [{"kind": "unavailable"}]}}
+SIXTEEN = "0123456789abcdef"
 TLS = {"tls_certificate": Path("cert.pem"), "tls_key": Path("key.pem")}
 SILENT = {"faults": {"faults": [{"kind": "request_lost", "silent": True}]}}
 UNHEARD = {"faults": {"faults": [{"kind": "report_lost", "on": "report"}]}}
@@ -212,6 +213,34 @@ async def _answered(folder: Path, host: str, **http: Any) -> int:
                 return answer.status
 
 
+class _Addresses:
+    """A log that remembers whom it names."""
+
+    def __init__(self) -> None:
+        self.named: list[str] = []
+
+    def write(self, category: str, sentence: str, **fields: object) -> None:
+        self.named += [str(fields["address"])] if "address" in fields else []
+
+
+async def _refused_from(folder: Path, **http: Any) -> list[str]:
+    """Whom the log names for a request without a signature that a proxy passed on; nobody without a secret."""
+    settings, log = settings_in(folder, {}, {"http": {"listen": "127.0.0.1:0", **http}, "store": "sqlite:///mine.db"}), _Addresses()
+    async with open_service(settings, log=log) as service:
+        listening = listener(settings, None, service)
+        async with listening.serving(), ClientSession() as session:
+            await listening.is_listening.wait()
+            async with session.post(f"http://127.0.0.1:{listening.port}/signals", headers={"X-Forwarded-For": "203.0.113.9"}):
+                pass
+    return log.named
+
+
+def _of_a_file(folder: Path) -> Any:
+    path = folder / "secret"
+    path.write_text(SIXTEEN)
+    return in_real_time(partial(_refused_from, secret_file=path))(folder)
+
+
 HOLIDAY: Tables = {
     "simulation": {"hours": "exchange"},
     "special_sessions": [{"calendar": "XNYS", "day": date(2025, 3, 10)}],
@@ -278,5 +307,10 @@ ROWS = {
     "http.tls_certificate": Effect(None, refusal(http={"listen": "0.0.0.0:1", **TLS})),
     "http.tls_key": Effect(None, refusal(http={"listen": "0.0.0.0:1", **TLS})),
     "http.behind_proxy": Effect(None, refusal(http={"listen": "0.0.0.0:1", "behind_proxy": True})),
+    "http.secret": Effect(["127.0.0.1"], in_real_time(partial(_refused_from, secret=SIXTEEN))),
+    "http.secret_file": Effect(["127.0.0.1"], _of_a_file),
+    "http.trusted_proxies": Effect(
+        ["203.0.113.9"], in_real_time(partial(_refused_from, secret=SIXTEEN, trusted_proxies=["127.0.0.0/8"]))
+    ),
     "telegram.enabled": Effect("telegram.enabled is true", refusal(telegram={"enabled": True})),
 }

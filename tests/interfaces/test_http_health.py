@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import ssl
@@ -29,7 +30,7 @@ from liveorder.domain.errors import SettingsError
 from liveorder.domain.not_listening import NotListening
 from liveorder.infrastructure.http import server
 from tests.interfaces.command_line import ENOUGH_SECONDS, SETTINGS, CommandLine, eventually
-from tests.interfaces.http_doors import door
+from tests.interfaces.http_doors import ANY_PORT, door
 from tests.interfaces.test_alerts import alerts
 
 
@@ -162,9 +163,13 @@ def test_beyond_loopback_a_proxy_or_tls_is(cli: CommandLine) -> None:
 # --- as processes --------------------------------------------------------------------------------------------------------------
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+ANY_PORT_HERE = SETTINGS + f'[engine]\nlease_seconds = 1\n[http]\nlisten = "{ANY_PORT}"\n'
+
+
+def ports(cli: CommandLine) -> list[str]:
+    """Where services of this folder have listened so far, by their log."""
+    log = cli.folder / "logs" / "execution_service.log"
+    return re.findall(r"Listening at https?://127\.0\.0\.1:(\d+)", log.read_text()) if log.exists() else []
 
 
 @contextmanager
@@ -189,17 +194,18 @@ def state(url: str, context: ssl.SSLContext | None = None) -> str | None:
 
 
 def test_a_standby_listens_once_it_owns_the_store_and_a_service_ends_in_good_order(cli: CommandLine) -> None:
-    url = f"http://127.0.0.1:{(port := free_port())}/readyz"
-    cli.write("liveorder.toml", SETTINGS + f'[engine]\nlease_seconds = 1\n[http]\nlisten = "127.0.0.1:{port}"\n')
+    cli.write("liveorder.toml", ANY_PORT_HERE)
     with running(cli) as owner:
-        eventually(lambda: state(url) == "ready", owner)
+        (port,) = eventually(lambda: ports(cli), owner)
+        assert state(f"http://127.0.0.1:{port}/readyz") == "ready"
         with running(cli, "--standby") as standby:
             eventually(lambda: "Standing by" in (cli.folder / "logs" / "execution_service.log").read_text(), standby)
+            assert ports(cli) == [port]
             owner.send_signal(signal.SIGTERM)
             _, err = owner.communicate(timeout=ENOUGH_SECONDS)
             assert (owner.returncode, "Traceback" in err) == (0, False)
-            eventually(lambda: state(url) == "ready", standby)
-            assert not alerts(cli)
+            eventually(lambda: len(ports(cli)) == 2, standby)
+            assert state(f"http://127.0.0.1:{ports(cli)[1]}/readyz") == "ready"
 
 
 def test_a_run_that_ends_by_itself_does_not_listen(cli: CommandLine) -> None:
@@ -211,12 +217,12 @@ def test_a_run_that_ends_by_itself_does_not_listen(cli: CommandLine) -> None:
 
 def test_tls_by_the_files_of_the_settings(cli: CommandLine) -> None:
     make_certificate(cli.folder)
-    port = free_port()
     tls = 'tls_certificate = "cert.pem"\ntls_key = "key.pem"\n'
-    cli.write("liveorder.toml", SETTINGS + f'[http]\nlisten = "127.0.0.1:{port}"\n{tls}')
+    cli.write("liveorder.toml", ANY_PORT_HERE + tls)
     context = ssl.create_default_context(cafile=cli.folder / "cert.pem")
     with running(cli) as process:
-        eventually(lambda: state(f"https://127.0.0.1:{port}/healthz", context) == "alive", process)
+        (port,) = eventually(lambda: ports(cli), process)
+        assert state(f"https://127.0.0.1:{port}/healthz", context) == "alive"
 
 
 def make_certificate(folder: Path) -> None:

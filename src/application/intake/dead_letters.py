@@ -23,8 +23,8 @@ class DeadLetters:
     def __init__(self, store: OrderStore, recorder: Recorder, execute: ExecuteOrder, log: ActivityLog) -> None:
         self._store, self._recorder, self._execute, self._log = store, recorder, execute, log
 
-    async def keep(self, message: SourceMessage, error: UnusableSignal, fingerprint: str | None = None) -> bool:
-        """Store the dead letter. Returns whether it is new. Raises the errors of `OrderStore.append`."""
+    async def keep(self, message: SourceMessage, error: UnusableSignal, fingerprint: str | None = None) -> UUID:
+        """Store the dead letter, if it is new. Returns its id. Raises the errors of `OrderStore.append`."""
         known = error if isinstance(error, SignalContentDiffers) else None
         event = SignalDeadLettered(
             source=message.source,
@@ -38,10 +38,15 @@ class DeadLetters:
             place=message.place,
         )
         stream = dead_letter_id(message.source, message.offset, message.raw, is_passing=error.is_passing)
-        if not await self._recorder.note(stream, 0, event, Cause(correlation_id=error.signal_id or str(stream))):
-            return False
-        self._log.write("DEAD LETTER", f"{message.source} at {event.where}: {error.reason}", signal_id=error.signal_id)
-        return True
+        if await self._recorder.note(stream, 0, event, Cause(correlation_id=error.signal_id or str(stream))):
+            self._log.write("DEAD LETTER", f"{message.source} at {event.where}: {error.reason}", signal_id=error.signal_id)
+        return stream
+
+    async def reason(self, dead_letter: UUID) -> str:
+        """Why a stored one is unusable."""
+        event = (await self._store.stream(dead_letter))[0].event
+        assert isinstance(event, SignalDeadLettered)
+        return event.reason
 
     async def retry(self, dead_letter: UUID, actor: str) -> LiveOrder:
         """Execute the message after all, on a person's behalf, and return its order. Raises `InvalidInput` and `UnusableSignal`."""

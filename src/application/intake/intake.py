@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 from liveorder.application.intake.dead_letters import DeadLetters
 from liveorder.application.ports.activity_log import ActivityLog
@@ -14,7 +15,8 @@ from liveorder.application.ports.signal_source import SignalSource, SourceMessag
 from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.dead_letter import dead_letter_id
-from liveorder.domain.errors import DeadLetterStands, InvalidInput, LeaseLost, StoreError
+from liveorder.domain.errors import DeadLetterStands, InvalidInput, LeaseLost, StoppedBefore, StoreError
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal, UnusableSignal
 
 STORE_RETRY_SECONDS = 1.0
@@ -26,6 +28,16 @@ class _Taken:
 
     message: SourceMessage
     is_durable: asyncio.Future[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """A message that is no order, stored as a dead letter with its reason."""
+
+    dead_letter: UUID
+    reason: str
+    is_passing: bool = False
+    """The same message may be an order at another time."""
 
 
 class Intake:
@@ -62,6 +74,33 @@ class Intake:
             if isinstance(messages, AsyncGenerator):
                 await messages.aclose()
 
+    async def receive(self, message: SourceMessage) -> LiveOrder | DeadLettered:
+        """The order or the dead letter of one message, as soon as that is stored; its order's attempts go on meanwhile.
+
+        For doors that answer each sender. A caller that goes away leaves running what was begun. Raises `StoreError` and
+        `StoppedBefore`: nothing is stored as far as is known, and the sender must send it again.
+        """
+        if not self._dispatcher.is_taking_signals:
+            raise StoppedBefore
+        received: asyncio.Future[LiveOrder | DeadLettered] = asyncio.get_running_loop().create_future()
+        await self._dispatcher.post_signal(partial(self._receive, message, received))
+        return await received
+
+    async def _receive(self, message: SourceMessage, received: asyncio.Future[LiveOrder | DeadLettered]) -> None:
+        def stored(result: LiveOrder | DeadLettered) -> None:
+            if not received.done():
+                received.set_result(result)
+
+        try:
+            stored(await self._take_once(message, stored))
+        except BaseException as error:
+            if received.done():
+                raise  # the sender has its answer, or went away
+            received.set_exception(error if isinstance(error, Exception) else StoppedBefore())
+            received.exception()  # the sender may be gone: nobody else is to report it
+            if not isinstance(error, Exception):
+                raise
+
     async def _acknowledge_in_order(self, source: SignalSource, done: asyncio.Queue[_Taken]) -> None:
         all_so_far = True
         while True:
@@ -87,23 +126,30 @@ class Intake:
     async def _until_stored(self, message: SourceMessage) -> None:
         while True:
             try:
-                return await self._take_once(message)
+                await self._take_once(message)
+                return
             except LeaseLost:
                 raise
             except StoreError as error:
                 self._log.write("ERROR", f"A signal waits for the store: {error}", source=message.source)
                 await self._clock.sleep(STORE_RETRY_SECONDS)
 
-    async def _take_once(self, message: SourceMessage) -> None:
+    async def _take_once(
+        self, message: SourceMessage, on_stored: Callable[[LiveOrder], None] | None = None
+    ) -> LiveOrder | DeadLettered:
         signal: Signal | None = None
         dead_letter = dead_letter_id(message.source, message.offset, message.raw)
         try:
             signal = message.content if isinstance(message.content, Signal) else Signal.parse(message.content)
-            await self._execute.execute(signal, published_at=message.published_at, dead_letter=dead_letter)
+            return await self._execute.execute(
+                signal, published_at=message.published_at, dead_letter=dead_letter, on_stored=on_stored
+            )
         except DeadLetterStands as error:
             self._log.write("DEAD LETTER", f"{message.source} at {message.place or message.offset}: {error}")
+            return DeadLettered(error.dead_letter, await self._dead_letters.reason(error.dead_letter))
         except UnusableSignal as error:
-            await self._dead_letters.keep(message, error, signal.fingerprint if signal is not None else None)
+            unusable = error
         except InvalidInput as error:
             unusable = UnusableSignal(str(error), signal.signal_id if signal is not None else None)
-            await self._dead_letters.keep(message, unusable, signal.fingerprint if signal is not None else None)
+        kept = await self._dead_letters.keep(message, unusable, signal.fingerprint if signal is not None else None)
+        return DeadLettered(kept, unusable.reason, unusable.is_passing)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -214,6 +214,7 @@ class ExecuteOrder:
         instrument: Instrument | None = None,
         shares: tuple[PositionShare, ...] = (),
         follows: LiveOrder | None = None,
+        on_stored: Callable[[LiveOrder], None] | None = None,
     ) -> LiveOrder:
         """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already; or
         PENDING, while it waits (`domain.waiting`).
@@ -221,7 +222,8 @@ class ExecuteOrder:
         A signal that is known already gives the order that it became. `dead_letter` is the id that its message would have as one:
         where that stands, the message stays refused. `instrument`: what is meant, where that is known better than a signal can
         name it. `shares`: whose its fills are, where it trades for several strategies. `follows`: the closing leg of the
-        reversal that it is the opening leg of: it waits until that is filled. Raises `UnusableSignal` for one that cannot
+        reversal that it is the opening leg of: it waits until that is filled. `on_stored` gets the order before its attempts.
+        Raises `UnusableSignal` for one that cannot
         become an order, and the errors of `OrderStore.append` when nothing could be stored: then nothing was sent.
         """
         recent = await self._recent.order_of(signal.signal_id, signal.account_id or self._orders.identity.default_account)
@@ -232,6 +234,8 @@ class ExecuteOrder:
             claimed.set_result(order.intent)
         if not is_new:
             return order
+        if on_stored is not None:
+            on_stored(order)
         if order.is_in_doubt:
             return await self._submit.ask(order)
         if not order.is_approved or order.status.is_closed:

@@ -40,7 +40,10 @@ def problem(status: int, error: str, message: str, **more: Any) -> web.Response:
 
 
 class Listener:
-    """Serves `routes` at `address`. `alert` is called once if the address cannot be had; then it is tried again for ever."""
+    """Serves `routes` at `address`. `alert` is called once if the address cannot be had; then it is tried again for ever.
+
+    `stopping` is set when it ends: handlers that wait for something else answer then.
+    """
 
     def __init__(
         self,
@@ -51,11 +54,13 @@ class Listener:
         clock: Clock,
         log: ActivityLog,
         alert: Callable[[str], Awaitable[object]],
+        stopping: asyncio.Event,
         *,
         drain_seconds: float,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
-        self._address, self._routes, self._tls, self._clock, self._log, self._alert = address, routes, tls, clock, log, alert
+        self._address, self._routes, self._tls, self._clock, self._log = address, routes, tls, clock, log
+        self._alert, self._stopping = alert, stopping
         own = {"localhost", "127.0.0.1", "::1"} if address.is_loopback else set[str]()
         self._hosts = {host.strip("[]") for host in (*hosts, address.host.lower(), *own)}
         self._drain_seconds, self._retry_seconds = drain_seconds, retry_seconds
@@ -88,6 +93,7 @@ class Listener:
             with suppress(asyncio.CancelledError):
                 await listening
             self.is_listening.clear()
+            self._stopping.set()
             await runner.cleanup()
 
     async def _listen(self, runner: web.AppRunner) -> None:

@@ -19,6 +19,7 @@ from liveorder.infrastructure.settings import accounts as the_accounts
 from liveorder.infrastructure.settings.doors import doors
 from liveorder.infrastructure.settings.explaining import all_of, explained
 from liveorder.infrastructure.settings.fields import SettingsFields
+from liveorder.infrastructure.settings.http import refuse_secrets_in_the_file, secrets_in_files
 from liveorder.infrastructure.settings.sections import AccountSettings, Section, TokenFile
 from liveorder.infrastructure.settings.simulation_profile import limits_in_a_simulation
 from liveorder.infrastructure.settings.sources import (
@@ -63,6 +64,7 @@ class Settings(SettingsFields):
             from_variables(*in_dotenv),
             from_toml(named or DEFAULT_CONFIG, is_required=named is not None),
         )
+        refuse_secrets_in_the_file(given[-1].tables.get("http"), named or DEFAULT_CONFIG)
         sources = (
             InitSettingsSource(cls, {name: value for name, value in overrides.items() if value is not None}),
             *(SettingsTables(cls, each.tables) for each in given),
@@ -167,7 +169,7 @@ class Settings(SettingsFields):
         passwords = (secret for url in databases if isinstance(url, PostgresUrl) for secret in url.secrets)
         of_doors = (secret for door in doors(self) for secret in door.secrets)
         of_plugins = variables_in([self.brokers, *(account.options for account in self.accounts)])
-        return (*_secrets_in(dict(self)), *passwords, *of_doors, *of_plugins)
+        return (*_secrets_in(dict(self)), *secrets_in_files(self.http), *passwords, *of_doors, *of_plugins)
 
     def masked(self) -> dict[str, Any]:
         """The settings to show: nested tables of JSON values, secrets masked, with the effective read model, and the limits of

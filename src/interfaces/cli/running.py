@@ -87,7 +87,7 @@ def _say_how_it_ends(settings: Settings, signals: str | None, *, follow: bool, u
         return
     if signals is not None:
         text = "when these signals have ended, it goes on following its orders, until Ctrl-C; --until-idle ends it then"
-    elif not settings.sources:
+    elif not settings.sources and not settings.http.takes_signals:
         text = (
             "no source of signals: it follows open orders and carries out commands such as `liveorder submit`, until Ctrl-C; "
             "--signals FILE --follow, or [[sources]] in the settings, bring signals"
