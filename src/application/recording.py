@@ -9,7 +9,15 @@ from uuid import UUID
 
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.order_store import Commit, OrderStore
-from liveorder.domain import dead_letter, default_account, position_adjustment, position_owner, trading_halt, unmatched_event
+from liveorder.domain import (
+    dead_letter,
+    default_account,
+    not_listening,
+    position_adjustment,
+    position_owner,
+    trading_halt,
+    unmatched_event,
+)
 from liveorder.domain.errors import VersionConflict
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
@@ -26,6 +34,7 @@ _DECLARING = (
     reviews,
     dead_letter,
     default_account,
+    not_listening,
     position_adjustment,
     position_owner,
     trading_halt,

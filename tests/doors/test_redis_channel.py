@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from liveorder.application.intake.connection_record import PREFIX, ConnectionRecord
+from liveorder.domain.connection_record import PREFIX, ConnectionRecord
 from liveorder.domain.signal import MAX_SIGNAL_BYTES
 from liveorder.infrastructure.settings.doors import Door
 from liveorder.infrastructure.settings.redis_url import ChannelSource, source_of

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from liveorder.application.intake.connection_record import PREFIX, ConnectionRecord
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.signal_source import Bookmarks
 from liveorder.application.runtime.sparing_log import SparingLog
+from liveorder.domain.connection_record import PREFIX, ConnectionRecord
 from liveorder.domain.errors import StoreError
 
 ALIVE_SECONDS = 30.0

@@ -7,7 +7,6 @@ from collections import Counter
 from rich.table import Table
 from rich.text import Text
 
-from liveorder.application.intake.connection_record import PREFIX, ConnectionRecord
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.reporting.figures import moment, plural
 from liveorder.application.reporting.read_models import Query
@@ -15,6 +14,7 @@ from liveorder.application.reporting.views import View
 from liveorder.application.reporting.views.fields import Moment
 from liveorder.application.reporting.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Settings, StoreReader
+from liveorder.domain.connection_record import PREFIX, ConnectionRecord
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
 from liveorder.domain.trading_halt import HALT_STREAM, TradingHalt, covered_by
