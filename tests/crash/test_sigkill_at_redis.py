@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ BETWEEN = (
 )
 """From when the first entry was read until it is acknowledged."""
 KEY_CLASS = "unique"
+ACCOUNTS = tuple(f"A{number}" for number in range(len(BETWEEN)))
 
 
 @dataclass(frozen=True)
@@ -67,29 +68,34 @@ class Reading:
 
 
 @pytest.fixture(params=ENGINES)
-async def reading(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Reading]:
+async def readings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sequence[Reading]]:
+    """One for each of `ACCOUNTS`."""
     if request.param == "postgres":
         require_postgres()
-    async with redis_of_a_test() as (redis, stream), staged(tmp_path, {request.param}, {KEY_CLASS}, ("A0",)) as scene:
-        await redis.xgroup_create(stream, "liveorder", "0", mkstream=True)
-        yield Reading(scene, await scene.stores[request.param].new_store("A0"), "A0", redis, stream)
+    async with redis_of_a_test() as (redis, name), staged(tmp_path, {request.param}, {KEY_CLASS}, ACCOUNTS) as scene:
+        made = []
+        for account in ACCOUNTS:
+            stream = f"{name}-{account}"
+            await redis.xgroup_create(stream, "liveorder", "0", mkstream=True)
+            made.append(Reading(scene, await scene.stores[request.param].new_store(account), account, redis, stream))
+        yield made
 
 
-@pytest.mark.parametrize("boundary", BETWEEN)
-async def test_a_service_killed_between_reading_and_acknowledging_leaves_one_order(boundary: str, reading: Reading) -> None:
-    await add(reading.redis, reading.stream, a_signal("S1"))
-    assert await reading.killed(boundary) == [boundary]
-    assert await pending(reading.redis, reading.stream) == 1, "read, and not acknowledged"
-    assert await reading.killed(None) == []
-    assert len(await reading.at_the_venue("S1")) == 1
-    assert await pending(reading.redis, reading.stream) == 0
+async def test_a_service_killed_between_reading_and_acknowledging_leaves_one_order(readings: Sequence[Reading]) -> None:
+    for boundary, reading in zip(BETWEEN, readings, strict=True):
+        await add(reading.redis, reading.stream, a_signal("S1"))
+        assert await reading.killed(boundary) == [boundary]
+        assert await pending(reading.redis, reading.stream) == 1, "read, and not acknowledged"
+        assert await reading.killed(None) == []
+        assert len(await reading.at_the_venue("S1")) == 1
+        assert await pending(reading.redis, reading.stream) == 0
 
 
-async def test_a_crowd_of_signals_survives_many_deaths_and_cut_connections(reading: Reading) -> None:
+async def test_a_crowd_of_signals_survives_many_deaths_and_cut_connections(readings: Sequence[Reading]) -> None:
     """Each life dies at a later boundary, with requests to Redis cut before and after they are carried out. Each signal is for a
     coin of its own, because new risk is refused while an order for the same one is in doubt.
     """
-    names = [f"S-{coin}" for coin in COINS]
+    reading, names = readings[0], [f"S-{coin}" for coin in COINS]
     for name, coin in zip(names, COINS, strict=True):
         await add(reading.redis, reading.stream, a_signal(name, traded={**ALWAYS_TRADED, "symbol": coin}))
     proxy = Proxy(HOST, PORT)
