@@ -179,9 +179,9 @@ class _CrowdTrial:
                 await asyncio.sleep(POLL_SECONDS)
 
     def _are_at_rest(self, orders: Sequence[dict[str, Any]], in_doubt_since: Mapping[str, float], now: float) -> bool:
-        """Left to a person, or standing for as long as another one is."""
+        """Left to a person, or standing or waiting for as long as another one is."""
         left = [each for each in orders if is_left_to_a_person(self._case, each, now - in_doubt_since.get(each["key"], now))]
-        return all(order in left or (left and order["key"] in self._resting) for order in orders)
+        return all(order in left or (left and (order["key"] in self._resting or order["is_waiting"])) for order in orders)
 
     async def _is_read(self, service: Process) -> bool:
         written = self._followed.stat().st_size

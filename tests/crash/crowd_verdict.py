@@ -92,11 +92,22 @@ def _of_one(
     yield from _compared(intents[0], ours, theirs)
     if ours["is_in_doubt"]:
         yield from _doubt(case, key, theirs, ours, findings)
+    elif ours["is_waiting"]:
+        yield from _wait(intents[0], theirs, findings)
     elif key in findings.resting and ours["is_open"]:
         if not any(each.status in LIVE for each in theirs):
             yield "open here, and not at the venue"
     else:
         yield from _end(member, theirs, ours)
+
+
+def _wait(order: LiveOrder, theirs: Sequence[OrderSnapshot], findings: Findings) -> Iterator[str]:
+    """For as long as another one in its symbol is in doubt, and unsent."""
+    awaited = {str(each) for each in order.wait.orders} if order.wait is not None else set[str]()
+    if not any(each["is_in_doubt"] for each in findings.orders.values() if each["order_id"] in awaited):
+        yield f"waits in vain: {order.error_message}"
+    if theirs:
+        yield "waits here, and is at the venue"
 
 
 def _compared(order: LiveOrder, ours: Mapping[str, Any], theirs: Sequence[OrderSnapshot]) -> Iterator[str]:
