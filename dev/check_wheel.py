@@ -19,6 +19,7 @@ EXTRAS = {
     "liveorder.infrastructure.brokers.alpaca": "alpaca",
     "liveorder.infrastructure.brokers.ibkr": "ibkr",
     "liveorder.infrastructure.brokers.kite": "kite",
+    "liveorder.infrastructure.http": "http",
     "liveorder.infrastructure.http_session": "alpaca",
     "liveorder.infrastructure.publishers.redis_stream": "redis",
     "liveorder.infrastructure.redis_client": "redis",
