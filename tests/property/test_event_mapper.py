@@ -158,9 +158,17 @@ def test_an_old_event_climbs_through_every_upcast() -> None:
     assert read.envelope.actor == "engine"
 
 
+class Shifted(Event):
+    """Another event that took the topic of `Moved`."""
+
+    topic: ClassVar[str] = "tests.Moved@3"
+
+    by: Decimal
+
+
 def test_two_events_may_not_share_a_topic() -> None:
     with pytest.raises(ValueError, match=r"two events have the topic tests\.Moved@3"):
-        DomainEventMapper([Moved, Moved])
+        DomainEventMapper([Moved, Shifted])
 
 
 class Reversing(Cipher):
