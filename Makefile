@@ -1,3 +1,6 @@
+# Where this is set every process compiles the whole source anew: the suite starts hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 # Two steps into one .venv: what `make run` needs, and on top of it what tests, checks, pages and measurements need.

@@ -133,7 +133,7 @@ async def test_a_sender_that_would_wait_too_long_is_to_ask_again(cli: CommandLin
 
         monkeypatch.setattr(market, "resolve", slow)
         assert said(await http.send(BODY, nonce="nonce-00001")) == (503, "not_known_yet")
-        assert latest.is_set()
+        await asyncio.wait_for(latest.wait(), ENOUGH_SECONDS)
         monkeypatch.setattr(the_signals, "ANSWER_SECONDS", ENOUGH_SECONDS)
         let_go.set()
         assert said(await http.send(BODY, nonce="nonce-00001")) == (202, "")
