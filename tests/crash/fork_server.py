@@ -62,11 +62,12 @@ async def fork_server() -> AsyncIterator[ForkServer]:
 
 def spawn_on_request(requests: socket.socket) -> None:
     """Until nobody can ask any more."""
-    from tests.crash import service_process, venue_process
+    from tests.crash import made_before, service_process, venue_process
     from tests.crash.wires import load_client
 
     mains = {"ServicePlan": service_process.main, "VenuePlan": venue_process.main}
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    made_before.make_ready()
     gc.freeze()
     while True:
         request, lines, _, _ = socket.recv_fds(requests, 1 << 20, 1)
