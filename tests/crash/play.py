@@ -122,8 +122,10 @@ class Stage:
         return [order for order in self.orders.values() if order["is_open"]]
 
     def _is_left(self, order: Mapping[str, Any]) -> bool:
+        """It may stand for ever, and is shown to people: by time alone it could be one that a slow machine is about to settle."""
         now = time.monotonic()
-        return is_left_to_a_person(self.case, order, now - self._in_doubt_since.get(order["key"], now))
+        may_stand = is_left_to_a_person(self.case, order, now - self._in_doubt_since.get(order["key"], now))
+        return may_stand and order["key"] in self.doubts
 
     async def at_venue(self, signal_id: str) -> OrderSnapshot | None:
         theirs = await self.control.orders_by_key(key_of(self.account, signal_id))

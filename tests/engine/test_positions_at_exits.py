@@ -137,10 +137,11 @@ async def test_of_20_of_which_a_person_sold_10_an_exit_sells_10_and_says_why(tmp
         {"position_effect": None},
         {"quantity": None, "percent": D(100)},
         {"side": None, "position_effect": None, "target_quantity": D(0)},
+        {"side": None, "position_effect": None, "target_percent": D("0.0001")},
         {"quantity": D(20), "order_type": "LIMIT", "limit_price": D(500)},
         {"quantity": D(20), "position_effect": None, "order_type": "LIMIT", "limit_price": D(500)},
     ],
-    ids=["sized", "no effect", "role", "no size", "percent", "target", "limit", "limit without effect"],
+    ids=["sized", "no effect", "role", "no size", "percent", "target", "part of the equity", "limit", "limit without effect"],
 )
 async def test_no_kind_of_exit_opens_what_a_person_closed(tmp_path: Path, limits: Any, signal: dict[str, Any]) -> None:
     async with a_scene(tmp_path, limits=limits, **RARELY) as scene, scene.living() as engine:

@@ -85,7 +85,7 @@ class Reactions:
 
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         """`OrderRegister` stored a step of an order: another may wait for it. A fill makes older figures of the broker's void for
-        exits, and of it the broker may keep a fee.
+        exits, and of it the broker may keep a fee. What ends may have filled more than was told.
         """
         waiting, account_id = self.rooms.trading.waiting, after.intent.account_id
         if after.is_waiting or after.order_id in waiting.awaited[account_id]:
@@ -93,6 +93,8 @@ class Reactions:
         if after.executions is not (before.executions if before is not None else Executions.none()):
             self.rooms.risk.positions.note_fill(account_id, after.intent.instrument.key)
             self.rooms.orders.fees.note_fill(after)
+        if after.status.is_closed and before is not None and not before.status.is_closed:
+            self.rooms.orders.last_fills.note_end(after)
 
     def closed_order_is_live(self, order: LiveOrder) -> None:
         """`ApplyReports` found a closed order live at the broker: cancel it, unless the settings leave it to a person."""

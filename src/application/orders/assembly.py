@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from liveorder.application.orders.apply_reports import ApplyReports, UnmatchedReports
 from liveorder.application.orders.fees_in_kind import FeesInKind
+from liveorder.application.orders.last_fills import LastFills
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.position_register import PositionRegister
 from liveorder.application.risk.book import RiskBook
@@ -23,6 +24,7 @@ class OrdersRoom:
     unmatched: UnmatchedReports
     positions: PositionRegister
     fees: FeesInKind
+    last_fills: LastFills
 
 
 def assemble(
@@ -41,4 +43,4 @@ def assemble(
     track = ApplyReports(register, on.gateways, unmatched, on.clock, on.sparing_log, on_orphan, poll_seconds=poll_seconds)
     positions = PositionRegister(on.store, register, book, on.calendar, on.clock, on.log)
     fees = FeesInKind(positions, figures, register, track, book, on.calendar, on.clock, on.log)
-    return OrdersRoom(register, track, unmatched, positions, fees)
+    return OrdersRoom(register, track, unmatched, positions, fees, LastFills(track, on.clock))

@@ -57,6 +57,7 @@ def assemble(
         risk.figures,
         risk.positions,
         orders.fees,
+        orders.last_fills,
         risk.gate,
         halts,
         submit,

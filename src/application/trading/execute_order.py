@@ -18,6 +18,7 @@ from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.fees_in_kind import FeesInKind
+from liveorder.application.orders.last_fills import LastFills
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
@@ -191,6 +192,7 @@ class ExecuteOrder:
         figures: AccountFigures,
         positions: PositionFigures,
         fees: FeesInKind,
+        last_fills: LastFills,
         gate: RiskGate,
         halts: TradingHalts,
         submit: SubmitOrder,
@@ -200,6 +202,7 @@ class ExecuteOrder:
     ) -> None:
         self._terms, self._orders, self._gateways = terms, orders, gateways
         self._risk, self._figures, self._positions, self._fees = risk, figures, positions, fees
+        self._last_fills = last_fills
         self._gate, self._halts, self._submit = gate, halts, submit
         self._waits, self._clock, self._log = waits, clock, log
         self._recent, self._turns, self._began_at = RecentSignals(), Turns(), clock.now()
@@ -384,12 +387,7 @@ class ExecuteOrder:
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
         is_spared = waited is not None and is_spared_by_a_kill(waited.intent.terms)
         is_away = self._halts.now.is_waiting_for_broker(account.account_id, is_spared=is_spared)
-        standing = self._standing(gateway, signal, instrument, order_id)
-        side, asks = side_for_price(signal, standing), not is_away and may_close(signal, standing)
-        if asks and standing.heard_difference is None:
-            priced = await self._price_and_position(gateway, instrument, side, is_urgent=is_urgent)
-        else:
-            priced = Priced() if is_away else await gateway.price(instrument, side, is_urgent=is_urgent)
+        priced = Priced() if is_away else await self._asked(gateway, signal, instrument, order_id, is_urgent=is_urgent)
         limits = account.sizing_limits(signal.strategy_name, instrument)
         terms = SizingTerms(
             broker.capabilities,
@@ -404,11 +402,17 @@ class ExecuteOrder:
         equity = await self._equity(gateway, instrument) if signal.needs_equity else None
         return Gathered(gateway, signal, instrument, priced, now, terms, origin, equity, shares, waited)
 
-    async def _price_and_position(self, gateway: Gateway, instrument: Instrument, side: Side, *, is_urgent: bool) -> Priced:
-        """Of an order that closes: the broker is asked for both at once, so that it waits for the longer of them."""
+    async def _asked(self, gateway: Gateway, signal: Signal, instrument: Instrument, order_id: UUID, *, is_urgent: bool) -> Priced:
+        """The price. At the same time the broker is asked for what else the amount may follow from: the account's position, of a
+        signal that may close; the last fills, of any that depends on what is held.
+        """
+        standing = self._standing(gateway, signal, instrument, order_id)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._positions.confirm(gateway, instrument))
-            return await gateway.price(instrument, side, is_urgent=is_urgent)
+            if self._depends_on_holdings(gateway, signal, instrument):
+                group.create_task(self._last_fills.ask(gateway, instrument))
+            if may_close(signal, standing) and standing.heard_difference is None:
+                group.create_task(self._positions.confirm(gateway, instrument))
+            return await gateway.price(instrument, side_for_price(signal, standing), is_urgent=is_urgent)
 
     async def _equity(self, gateway: Gateway, instrument: Instrument) -> Decimal | RiskRefusal:
         account = await self._figures.at_most(gateway.account_id, MAX_EQUITY_AGE_SECONDS, PATIENCE_SECONDS)
@@ -416,14 +420,17 @@ class ExecuteOrder:
 
     def _standing(self, gateway: Gateway, signal: Signal, instrument: Instrument, order_id: UUID) -> Standing:
         """What its strategy has of the instrument, where that says what the signal amounts to."""
-        limits = gateway.terms.sizing_limits(signal.strategy_name, instrument)
-        if not depends_on_holdings(signal, may_be_short=limits.allow_short_selling):
+        if not self._depends_on_holdings(gateway, signal, instrument):
             return Standing(signal.strategy_name)
         standing = self._risk.standing(gateway.account_id, signal.strategy_name, instrument, order_id)
         if not may_close(signal, standing):
             return standing
         theirs = self._positions.latest_by_product(gateway.account_id, instrument.key)
         return standing if theirs is None else standing.hearing(theirs)
+
+    def _depends_on_holdings(self, gateway: Gateway, signal: Signal, instrument: Instrument) -> bool:
+        limits = gateway.terms.sizing_limits(signal.strategy_name, instrument)
+        return depends_on_holdings(signal, may_be_short=limits.allow_short_selling)
 
     async def sized(self, gathered: Gathered) -> SizedIntent:
         """What the signal amounts to now. Raises `StoreUnavailable` while it is unsure which orders there are, or what is held."""
