@@ -14,12 +14,13 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from liveorder.domain.amount import Basis
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
-from liveorder.domain.position_effect import Basis, amount_of
+from liveorder.domain.position_effect import amount_of
 from liveorder.domain.quotes import Price, Priced
 from liveorder.domain.risk import OpenExposure, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits

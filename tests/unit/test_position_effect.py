@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveorder.domain.amount import Amount, Basis, equity_of
 from liveorder.domain.broker_account import BrokerAccount, figures
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.terms import OrderTerms
-from liveorder.domain.position_effect import Amount, Basis, amount_of, depends_on_holdings, equity_of, side_for_price
+from liveorder.domain.position_effect import amount_of, depends_on_holdings, side_for_price
 from liveorder.domain.risk import Exposure, OpenExposure, OpenSide, ProductPart, RiskRefusal, Stake
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal

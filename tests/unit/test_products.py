@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveorder.domain.amount import Amount, Basis
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.position_effect import Amount, Basis, amount_of
+from liveorder.domain.position_effect import amount_of
 from liveorder.domain.position_transfer import product_transferred
 from liveorder.domain.products import product_to_close
 from liveorder.domain.reconciliation import product_adopted, product_differences

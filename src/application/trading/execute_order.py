@@ -33,6 +33,7 @@ from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.application.trading.waits import Waits
 from liveorder.domain import reversal
+from liveorder.domain.amount import MAX_EQUITY_AGE_SECONDS, equity_of
 from liveorder.domain.claim import IdempotencyClaim, Recognition, recognition
 from liveorder.domain.errors import BrokerError, InvalidSymbolError, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.events import PERSON, Event
@@ -51,13 +52,7 @@ from liveorder.domain.order.events import (
     WaitReason,
 )
 from liveorder.domain.order.shares import PositionShare
-from liveorder.domain.position_effect import (
-    MAX_EQUITY_AGE_SECONDS,
-    depends_on_holdings,
-    equity_of,
-    may_close,
-    side_for_price,
-)
+from liveorder.domain.position_effect import depends_on_holdings, may_close, side_for_price
 from liveorder.domain.position_figure import held_to, shortfall_of
 from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Priced

@@ -12,11 +12,12 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.submit_order import SubmitOrder
+from liveorder.domain.amount import Basis
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import WaitBegan, WaitReason
 from liveorder.domain.own_exits import GUARDS
-from liveorder.domain.position_effect import Basis, amount_of
+from liveorder.domain.position_effect import amount_of
 from liveorder.domain.risk import OpenExposure
 from liveorder.domain.signal import Signal, SignalHours
 from liveorder.domain.sizing import SizedIntent, is_unprotected
