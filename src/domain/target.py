@@ -31,7 +31,8 @@ def to_target(signal: Signal, by: Basis) -> Amount:
     """The order after which the target is held, once everything open is filled, but for what only guards a position (`_beside`).
 
     What is in doubt may have come to all or to nothing: where both lead the same way, the smaller step is sure to be right. Else it
-    waits until that is known. Orders that lead away from the target are cancelled first.
+    waits until that is known. Orders that lead away from the target are cancelled first, also where all together would come to it:
+    each may fill alone.
     """
     standing, target = by.standing, _target(signal, by)
     if newer := [each for each in standing.later if _is_waiting_target(each)]:
@@ -43,20 +44,32 @@ def to_target(signal: Signal, by: Basis) -> Amount:
     side, in_doubt = _way_to(target, standing, signal)
     if in_doubt:
         return Amount(side, _effect(side, standing), figures=figures, in_doubt=in_doubt)
-    if refusal := _target_refused(signal, side, target, replace(by, standing=standing)):
+    in_the_way = _leading_away(target, standing, by)
+    if refusal := _target_refused(side, target, in_the_way, replace(by, standing=standing)):
         return Amount(side, _effect(side, standing), figures=figures, refusal=refusal)
-    in_the_way = tuple(each for each in standing.orders if _leads_away(each, side, by))
-    if in_the_way:
-        by = replace(by, standing=by.standing.once_cancelled(in_the_way))
-        standing = standing.once_cancelled(in_the_way)
-        side, _ = _way_to(target, standing, signal)
+    by = replace(by, standing=by.standing.once_cancelled(in_the_way))
+    return replace(_sized(signal, target, beside, in_the_way, by), figures=figures)
+
+
+def _sized(
+    signal: Signal, target: Decimal, beside: tuple[OpenExposure, ...], in_the_way: tuple[OpenExposure, ...], by: Basis
+) -> Amount:
+    """The order by what there is `by` now, those that are `in_the_way` over."""
+    standing = by.standing.once_cancelled(beside)
+    side, _ = _way_to(target, standing, signal)
+    is_there = _at_target(target, replace(by, standing=standing))
+    if target == standing.expected:
+        return Amount(side, _effect(side, standing), refusal=is_there, in_the_way=in_the_way)
+    if signal.side not in (None, side):
+        return Amount(side, _effect(side, standing), refusal=_wrong_side(signal.side, side, target, standing, by))
     if standing.own.quantity * target < 0 and by.may_reverse:
-        opening = Amount(side, PositionEffect.OPEN, abs(target), figures=figures)
+        opening = Amount(side, PositionEffect.OPEN, abs(target))
         reversal = turned(signal, opening, None, by)
-        return replace(reversal, in_the_way=(*in_the_way, *reversal.in_the_way))
+        takes_all = standing.orders if reversal.refusal is not None else ()  # nothing is left to close: it opens after them
+        return replace(reversal, in_the_way=(*in_the_way, *reversal.in_the_way, *takes_all))
     effect = _effect(side, standing)
     units = min(map(abs, _changes(target, standing)))
-    amount = Amount(side, effect, figures=figures, in_the_way=in_the_way)
+    amount = Amount(side, effect, in_the_way=in_the_way)
     if effect is PositionEffect.CLOSE:
         may_be_short, no_room = by.limits.allow_short_selling, _without_room(signal, units, target, beside, by)
         free = by.standing.once_cancelled(no_room)
@@ -65,8 +78,7 @@ def to_target(signal: Signal, by: Basis) -> Amount:
         most = free.closable_by(side, may_be_short=may_be_short, crosses_zero=by.crosses_zero)
         units, amount = min(units, most or units), replace(amount, in_the_way=(*in_the_way, *no_room))
     sized = rounded(amount, units, by)
-    refusal = _at_target(target, replace(by, standing=standing))
-    return sized if sized.problem is None else replace(amount, refusal=refusal, in_the_way=in_the_way)
+    return sized if sized.problem is None else replace(amount, refusal=is_there, in_the_way=in_the_way)
 
 
 def _target(signal: Signal, by: Basis) -> Decimal | RiskRefusal:
@@ -86,28 +98,28 @@ def _target(signal: Signal, by: Basis) -> Decimal | RiskRefusal:
         return ZERO
 
 
-def _target_refused(signal: Signal, side: Side, target: Decimal, by: Basis) -> RiskRefusal | None:
-    """Why the order that leads to the target is not sent now."""
-    standing, symbol, expected = by.standing, by.instrument.symbol, plain(by.standing.expected)
-    if target == standing.expected:
-        return _at_target(target, by)
+def _target_refused(side: Side, target: Decimal, leading_away: Sequence[OpenExposure], by: Basis) -> RiskRefusal | None:
+    """Why nothing is sent or cancelled for the target now."""
+    standing, symbol = by.standing, by.instrument.symbol
     if not by.may_reverse and (standing.own.quantity * target < 0 or standing.expected * target < 0):
         return no_reversal(side, by)
-    if signal.side not in (None, side):
-        message = f"side: from {expected} to {plain(target)} {symbol} leads a {side}; leave side out"
-        return RiskRefusal("target_side", message, str(signal.side), side.value)
-    if later := [each for each in (*standing.orders, *standing.later) if _overrides(each, side, by)]:
+    if later := [each for each in (*leading_away, *standing.later) if _overrides(each, side, by)]:
         named, units = few(each.order_id for each in later), plain(total(map(standing.units_of, later)))
         message = f"order {named} in {symbol} came later than this target and leads elsewhere; send it again if it still holds"
         return RiskRefusal("opposite_orders", message, units, "0")
     return None
 
 
+def _wrong_side(named: Side | None, side: Side, target: Decimal, standing: Standing, by: Basis) -> RiskRefusal:
+    way = f"from {plain(standing.expected)} to {plain(target)} {by.instrument.symbol}"
+    return RiskRefusal("target_side", f"side: {way} leads a {side}; leave side out", str(named), side.value)
+
+
 def _overrides(order: OpenExposure, side: Side, by: Basis) -> bool:
     """Whether a target that has waited gives way to an order that came later, and leads away from it. What guards a position that
     is not there yet does not.
     """
-    leads_away = order.side is side.opposite and not order.is_leg and not (order.is_waiting and order.role in GUARDS)
+    leads_away = (not order.is_waiting or order.side is side.opposite) and not order.is_leg and not _is_waiting_guard(order)
     return by.has_waited and leads_away and by.order_id is not None and order.order_id > by.order_id
 
 
@@ -146,13 +158,15 @@ def _on_the_way(signal: Signal, target: Decimal, standing: Standing) -> Standing
 def _beside(signal: Signal, target: Decimal, standing: Standing) -> tuple[OpenExposure, ...]:
     """Orders that are not on the way to the target: they rest, to close what is held, and may never trade. Of a target of zero all
     of them, so that it does not wait for their price; an older target with a price only where this one has none. Else what guards a
-    position: it stands whatever the target is, as long as there is room.
+    position: it stands whatever the target is, as long as there is room; one in doubt, where the target closes nothing.
     """
-    at_once = trades_at_once(signal.order_type, signal.time_in_force)
-    resting = [each for each in standing.orders if each.side is standing.own.closing_side and each.rests and not each.is_in_doubt]
+    at_once, held = trades_at_once(signal.order_type, signal.time_in_force), standing.own.quantity
+    resting = [each for each in standing.orders if each.side is standing.own.closing_side and each.rests]
     if not target:
-        return tuple(each for each in resting if at_once or not _is_of_a_target(each))
-    return tuple(each for each in resting if _is_guard(each) and not _is_of_a_target(each))
+        return tuple(each for each in resting if not each.is_in_doubt and (at_once or not _is_of_a_target(each)))
+    closes_nothing = abs(target) >= abs(held) and held * target > 0
+    guards = [each for each in resting if _is_guard(each) and not _is_of_a_target(each)]
+    return tuple(each for each in guards if closes_nothing or not each.is_in_doubt)
 
 
 def _without_room(
@@ -166,11 +180,25 @@ def _without_room(
     return replace(exits, yielding=yielding).room_of(missing) if target else yielding
 
 
-def _leads_away(order: OpenExposure, side: Side, by: Basis) -> bool:
-    """Also a target that still waits, and the opening leg of one: of several the newest counts."""
-    if order.is_leg:
-        return by.order_id is None or order.order_id < by.order_id
-    return order.side is side.opposite or _is_waiting_target(order)
+def _leading_away(target: Decimal, standing: Standing, by: Basis) -> tuple[OpenExposure, ...]:
+    """Orders on another side than that of the way from what is held to the target; all, where the others go beyond it. Also a
+    target that still waits, and the opening leg of an older reversal: of several the newest counts.
+    """
+    held, orders = standing.own.quantity, [each for each in standing.orders if not _stays(each, by)]
+    way = Side.BUY if target > held else Side.SELL if target < held else None
+    away = tuple(each for each in orders if each.side is not way or each.is_leg or _is_waiting_target(each))
+    goes_beyond = way is not None and way.signed(EXACT.subtract(standing.once_cancelled(away).expected, target)) > 0
+    return tuple(orders) if goes_beyond else away
+
+
+def _stays(order: OpenExposure, by: Basis) -> bool:
+    """The opening leg of a reversal that came later, and what is to guard a position that is not there yet."""
+    is_later = by.order_id is not None and order.order_id > by.order_id
+    return is_later if order.is_leg else _is_waiting_guard(order)
+
+
+def _is_waiting_guard(order: OpenExposure) -> bool:
+    return order.is_waiting and order.role in GUARDS
 
 
 def _is_waiting_target(order: OpenExposure) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from liveorder.application.engine.engine import Engine
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import CancelRequested
+from liveorder.testing.venue.capabilities import capabilities_of
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.engine.scenes import LAX, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_making_way import LIMIT, STOP, code_of, holding, sent, unguarded
@@ -179,3 +181,127 @@ async def test_where_a_doubt_leaves_the_way_open_the_target_waits_until_it_is_se
         assert (await engine.orders.get(doubt.order_id)).status == ("SUBMITTED" if units == 15 else "CANCELLED")
         if quantity:
             assert (known.terms.side, known.quantity) == ("BUY", D(quantity))
+
+
+# --- what only comes to the target if all of it fills -----------------------------------------------------------------------------
+
+LEGS = replace(capabilities_of(BY_HAND), crosses_zero=False)
+
+
+async def at_rest(scene: Scene, engine: Engine, seconds: float = 30.0) -> Decimal:
+    """What is held once the venue's people have filled everything that is still wanted there."""
+    for _ in range(4):
+        await asyncio.sleep(seconds / 4)
+        for each in engine.orders.unfinished():
+            if each.is_acknowledged and not each.cancel_requested:
+                await fills(scene, engine, each, int(each.remaining_quantity))
+    return await held(engine)
+
+
+@pytest.mark.parametrize("sells", [5, 4])
+async def test_orders_on_both_sides_of_the_target_are_cancelled(tmp_path: Path, sells: int) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        both = (
+            await engine.execute.execute(a_limit("more", quantity=5)),
+            await engine.execute.execute(a_signal("less", side="SELL", quantity=sells, **LIMIT)),
+        )
+        assert all(each.is_sent for each in both)
+        order = await ended(engine, await target(engine, 10))
+        assert await code_of(scene, order) == "at_target"
+        assert [(await engine.orders.get(each.order_id)).status for each in both] == ["CANCELLED", "CANCELLED"]
+
+
+async def test_a_target_of_zero_leaves_no_entry_open(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        for entry in (a_limit("long", quantity=10), a_signal("short", side="SELL", quantity=10, **LIMIT)):
+            assert (await engine.execute.execute(entry)).is_sent
+        order = await ended(engine, await target(engine, 0))
+        assert (await code_of(scene, order), engine.orders.unfinished()) == ("at_target", [])
+
+
+async def test_after_a_bust_a_target_of_zero_has_the_entry_cancelled_too(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_signal("in", quantity=10))
+        trade = await scene.control.fill(entry.broker_order_id or "", D(10), D(500))
+        await until(lambda: not engine.orders.unfinished())
+        await engine.execute.execute(an_exit("stop", **STOP))
+        await scene.control.bust(trade)
+        await until(lambda: len(engine.orders.unfinished()) == 2)
+        order = await ended(engine, await target(engine, 0))
+        assert (await code_of(scene, order), engine.orders.unfinished()) == ("at_target", [])
+
+
+@pytest.mark.parametrize(("side", "code"), [("SELL", ""), (None, ""), ("BUY", "target_side")])
+async def test_the_side_of_a_target_is_that_of_the_order_that_leads_to_it(tmp_path: Path, side: str | None, code: str) -> None:
+    """An exit beyond the target works: it is cancelled for the order, and for no refusal."""
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine, 6)
+        out = await sent(engine, await engine.execute.execute(an_exit()))
+        order = await target(engine, 1, side=side)
+        assert await at_rest(scene, engine) == (0 if code else 1)
+        assert await code_of(scene, order) == code
+        assert (await engine.orders.get(out.order_id)).status == ("FILLED" if code else "CANCELLED")
+
+
+@pytest.mark.parametrize("units", [10, 4, 20])
+@pytest.mark.parametrize("quantity", [None, 6])
+async def test_an_exit_that_still_waits_is_cancelled_for_a_newer_target(tmp_path: Path, quantity: int | None, units: int) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        await engine.execute.execute(an_exit("stop", **STOP))
+        await scene.lay(FaultKind.REQUEST_HELD, Point.CANCEL, seconds=3.0)
+        assert (await engine.execute.execute(an_exit("out", quantity=quantity))).is_waiting
+        await target(engine, units)
+        await asyncio.sleep(8)
+        for _ in range(3):
+            for each in engine.orders.unfinished():
+                if each.is_acknowledged and each.terms.order_type == "MARKET":
+                    await fills(scene, engine, each, int(each.remaining_quantity))
+            await asyncio.sleep(4)
+        assert await held(engine) == units
+
+
+@pytest.mark.parametrize("again", [0, 3, -4, -6])
+@pytest.mark.parametrize("first", [{"target_quantity": -4, "quantity": None, "side": None}, {"side": "SELL", "quantity": 25}])
+@pytest.mark.parametrize("is_filled", [False, True], ids=["cancelled", "filled meanwhile"])
+async def test_a_target_counts_that_comes_while_the_first_leg_of_a_reversal_works(
+    tmp_path: Path, first: dict[str, Any], again: int, is_filled: bool
+) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS, capabilities=LEGS) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        closing = await sent(engine, await engine.execute.execute(a_signal("turn", **first)))
+        assert closing.quantity == 10
+        if is_filled:
+            await scene.lay(FaultKind.REQUEST_HELD, Point.CANCEL, seconds=3.0)
+        await target(engine, again)
+        if is_filled:
+            await fills(scene, engine, closing, 10)
+        assert await at_rest(scene, engine, 60.0) == again
+
+
+async def test_a_target_that_is_repeated_while_the_first_waits_is_not_lost_with_it(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        await in_doubt(scene, engine, a_limit("theirs", strategy_name="other", timestamp=engine.clock.now()))
+        first = await target(engine, 10, "t1", timestamp=engine.clock.now())
+        assert first.is_waiting
+        await asyncio.sleep(50)
+        again = await target(engine, 10, "t2", timestamp=engine.clock.now())
+        await asyncio.sleep(20)
+        await scene.control.clear_faults()
+        scene.witness.answers.clear()
+        await until(lambda: bool(scene.venue_orders(again)), 60)
+        assert scene.venue_orders(first) == []
+
+
+async def test_a_stop_whose_replace_is_in_doubt_is_left_alone_by_a_target_that_enlarges(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        stop = await engine.execute.execute(an_exit("stop", **STOP))
+        await scene.lay(FaultKind.REQUEST_LOST, Point.REPLACE)
+        assert (await engine.replace.replace(stop.order_id, stop_price=D(310))).is_in_doubt
+        order = await sent(engine, await target(engine, 20))
+        assert (order.terms.side, order.quantity) == ("BUY", D(10))
+        await asyncio.sleep(60)
+        assert not (await engine.orders.get(stop.order_id)).cancels
