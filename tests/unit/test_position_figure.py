@@ -41,13 +41,16 @@ def side_of(quantity: str) -> OpenSide:
 
 @pytest.mark.parametrize(("own", "own_open", "ours", "open_", "theirs", "most"), table("| strategy holds |"))
 def test_the_worked_figures_of_how_much(own: str, own_open: str, ours: str, open_: str, theirs: str, most: str) -> None:
-    difference = None if theirs == "not known" else D(theirs) - D(ours)
+    difference = D(theirs) - D(ours)
     stake, account = Stake(D(own), sells=D(own_open)), Exposure(D(ours), sells=side_of(open_))
     assert closable(stake, account, difference, Side.SELL, may_be_short=True) == D(most)
     assert closable(stake, account, difference, Side.SELL, may_be_short=False) == D(most)
     mirrored = Stake(-D(own), buys=D(own_open)), Exposure(-D(ours), buys=side_of(open_))
-    turned = None if difference is None else -difference
-    assert closable(*mirrored, turned, Side.BUY, may_be_short=True) == D(most)
+    assert closable(*mirrored, -difference, Side.BUY, may_be_short=True) == D(most)
+
+
+def test_where_the_difference_is_not_known_nothing_is_surely_closable() -> None:
+    assert closable(Stake(D(10)), Exposure(D(10)), None, Side.SELL, may_be_short=True) == 0
 
 
 @pytest.mark.parametrize(("asked", "heard", "lag", "age", "expected"), table("| asked, after"))
