@@ -217,9 +217,9 @@ class Signal(BaseModel):
 
     @property
     def needs_equity(self) -> bool:
-        """Whether it is sized by a part of the account's equity."""
+        """Whether it is sized by a part of the account's equity. To be flat takes none."""
         by_part = self.percent is not None and self.effect is not PositionEffect.CLOSE
-        return by_part or self.risk_percent is not None or self.target_percent is not None
+        return by_part or self.risk_percent is not None or bool(self.target_percent)
 
     @property
     def fingerprint(self) -> str:

@@ -362,6 +362,14 @@ def test_without_equity_nothing_is_sized_by_it(fields: dict[str, Any]) -> None:
     assert Signal(**{"signal_id": "s1", "symbol": "SPY"} | fields).needs_equity
 
 
+@pytest.mark.parametrize(("held", "comes_to"), [(10, "SELL 10 CLOSE"), (-10, "BUY 10 CLOSE"), (0, "at_target")])
+@pytest.mark.parametrize("percent", [0, "0.0", "-0"])
+def test_to_be_flat_takes_neither_equity_nor_a_price(held: int, comes_to: str, percent: object) -> None:
+    fields = {"target_percent": percent}
+    assert came_to(amount(fields, standing(held), equity=None, price=None)) == comes_to
+    assert not Signal(**{"signal_id": "s1", "symbol": "SPY"} | fields).needs_equity
+
+
 def test_equity_is_the_brokers_figure_no_older_than_a_minute_in_the_orders_currency() -> None:
     def account(seconds: float, amount: str = "10000") -> BrokerAccount:
         told = figures(NOW - timedelta(seconds=seconds), "USD", equity=D(amount))
