@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, Ty
 from liveorder.domain.errors import InvalidInput, LiveOrderError
 from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.signal_fields import (
+    STORED,
     ContractId,
     CurrencyCode,
     Day,
@@ -24,6 +25,7 @@ from liveorder.domain.signal_fields import (
     PercentOfAll,
     Positive,
     Seconds,
+    SignalId,
     SignedPercent,
     Text,
     any_case,
@@ -86,7 +88,7 @@ class Signal(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    signal_id: Text = Field("", validate_default=False)
+    signal_id: SignalId = Field("", validate_default=False)
     """Never empty once built: derived from the content when absent."""
     account_id: Text | None = None
     """None: the default account of the settings."""
@@ -200,6 +202,11 @@ class Signal(BaseModel):
             return cls.model_validate(fields)
         except InvalidInput as error:
             raise UnusableSignal(str(error), _readable_id(fields)) from None
+
+    @classmethod
+    def restored(cls, stored: str) -> Self:
+        """What `to_json` wrote of a signal that was taken, or of our own second leg, whose id nobody else may give."""
+        return cls.model_validate(read_object(stored, MAX_SIGNAL_BYTES), context=STORED)
 
     @property
     def effect(self) -> PositionEffect | None:
