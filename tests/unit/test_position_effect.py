@@ -132,6 +132,13 @@ OF_A_TARGET = A_LIMIT._replace(terms=LIMIT_TERMS.but(target_quantity=D(0)))
         # what nothing is left of
         (SELL | CLOSE, standing(), "nothing_to_close"),
         (CLOSE | {"quantity": 5}, standing(), "nothing_to_close"),
+        # what rests with nothing behind it would open the other side: a close of all has it cancelled
+        (CLOSE, standing(0, A_LIMIT), "nothing_to_close, SELL 4 cancelled first"),
+        (SELL | CLOSE, standing(0, A_LIMIT, STOP), "nothing_to_close, SELL 4 and SELL 20 cancelled first"),
+        (SELL | {"role": "EXIT"}, standing(0, A_LIMIT), "nothing_to_close, SELL 4 cancelled first"),
+        (SELL | {"role": "STOP_LOSS"}, standing(0, A_LIMIT), "nothing_to_close"),
+        (SELL | CLOSE | {"quantity": 4}, standing(0, A_LIMIT), "nothing_to_close"),
+        (SELL | CLOSE, standing(0, A_LIMIT, ENTRY), "entry_is_open"),
         (SELL | CLOSE, standing(0, ENTRY), "entry_is_open"),
         (SELL, standing(0, ENTRY), "entry_is_open"),
         (BUY | {"role": "EXIT"}, standing(0, EXIT), "entry_is_open"),
