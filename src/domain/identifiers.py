@@ -28,6 +28,8 @@ KEY_VERSIONS = (0, 1)
 """Every derivation of a client order id that ever wrote a store: 0 until commit 472a3ea, 1 from 0288cbd on."""
 NEWEST_KEY_VERSION = KEY_VERSIONS[-1]
 CLIENT_ORDER_ID_LENGTH = 20
+SECOND_LEG = ":opens"
+"""Behind the id of a signal that turns a position round: the id of what opens the other side. Nobody's signal may end in it."""
 _HASHED_BYTES = 15
 """Of a hash, as many as 24 characters of base32 need: whole groups, so that they are the same as of all of it."""
 _MARK_LENGTH = 4

@@ -25,7 +25,7 @@ from liveorder.domain.crossing import crossed, exits_met, turned
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.own_exits import GUARDS, OwnExits
 from liveorder.domain.products import may_be_of_any, product_met, product_to_close, product_to_lead
-from liveorder.domain.risk import RiskRefusal
+from liveorder.domain.risk import OpenExposure, RiskRefusal
 from liveorder.domain.signal import Signal
 from liveorder.domain.standing import Standing
 from liveorder.domain.target import side_towards, to_target
@@ -128,7 +128,8 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
         if sized.problem is not None:
             return replace(sized, quantity=signal.quantity)
     if refusal := _not_closed(side, by, exits):
-        return refused(signal, side, PositionEffect.CLOSE, refusal)
+        nothing_behind = _nothing_behind(signal, side, by, exits)
+        return replace(refused(signal, side, PositionEffect.CLOSE, refusal), in_the_way=nothing_behind)
     free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
     may_be_short, left = by.limits.allow_short_selling, free.own.reducible_by(side)
     if refusal := free.nothing_left_for(side, by.what, may_be_short=may_be_short):
@@ -167,6 +168,15 @@ def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:
     if signal.notional is not None:
         return units_for(signal.notional, by)
     return all_of_it if signal.quantity is None else signal.quantity
+
+
+def _nothing_behind(signal: Signal, side: Side, by: Basis, exits: OwnExits) -> tuple[OpenExposure, ...]:
+    """Exits that rest though nothing is held or on its way, as after a bust: they would open the other side. A CLOSE of all has
+    them cancelled all the same.
+    """
+    own = by.standing.own
+    is_in_vain = not (signal.sizes or own.quantity or own.taken_by(side.opposite))
+    return tuple(each for each in exits.yielding if each.closes) if is_in_vain else ()
 
 
 def _not_closed(side: Side, by: Basis, exits: OwnExits) -> RiskRefusal | None:

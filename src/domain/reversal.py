@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from liveorder.domain.identifiers import fingerprint
+from liveorder.domain.identifiers import SECOND_LEG, fingerprint
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import OrderRequested, Refused, RejectReason, WaitBegan, WaitReason
@@ -17,20 +17,19 @@ from liveorder.domain.signal_fields import MAX_TEXT_LENGTH
 from liveorder.domain.values import ZERO, PositionEffect
 
 INCOMPLETE = "reversal_incomplete"
-"""Code of the refusal of a second leg."""
-_ENDING = ":opens"
+"""Code of the refusal of a second leg, and of a first one whose second cannot begin."""
 
 
 def second_leg_of(signal: Signal) -> Signal:
     """The signal of the order that opens: always the same for the same signal."""
     name = signal.signal_id
-    if len(name) + len(_ENDING) > MAX_TEXT_LENGTH:
+    if len(name) + len(SECOND_LEG) > MAX_TEXT_LENGTH:
         name = fingerprint({"signal_id": name})
-    return signal.model_copy(update={"signal_id": f"{name}{_ENDING}"})
+    return signal.model_copy(update={"signal_id": f"{name}{SECOND_LEG}"})
 
 
 def is_second_leg(signal_id: str) -> bool:
-    return signal_id.endswith(_ENDING)
+    return signal_id.endswith(SECOND_LEG)
 
 
 def begun(intent: OrderRequested, first: LiveOrder, signal: Signal) -> tuple[OrderRequested, WaitBegan]:
@@ -69,6 +68,12 @@ def left_to_open(asked: Decimal, first: LiveOrder) -> Decimal:
 
 def incomplete(why: str) -> Refused:
     message = f"{why}: the other side is not opened; `liveorder positions` shows what is held"
+    return Refused(reason=RejectReason.RISK, code=INCOMPLETE, message=message)
+
+
+def without_second(why: str) -> Refused:
+    """The refusal of a first leg: closing alone is not what was asked for."""
+    message = f"nothing is closed, since the order that opens the other side cannot begin: {why}"
     return Refused(reason=RejectReason.RISK, code=INCOMPLETE, message=message)
 
 

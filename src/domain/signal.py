@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, Ty
 from liveorder.domain.errors import InvalidInput, LiveOrderError
 from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.signal_fields import (
+    STORED,
     ContractId,
     CurrencyCode,
     Day,
@@ -24,6 +25,7 @@ from liveorder.domain.signal_fields import (
     PercentOfAll,
     Positive,
     Seconds,
+    SignalId,
     SignedPercent,
     Text,
     any_case,
@@ -86,7 +88,7 @@ class Signal(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    signal_id: Text = Field("", validate_default=False)
+    signal_id: SignalId = Field("", validate_default=False)
     """Never empty once built: derived from the content when absent."""
     account_id: Text | None = None
     """None: the default account of the settings."""
@@ -201,6 +203,11 @@ class Signal(BaseModel):
         except InvalidInput as error:
             raise UnusableSignal(str(error), _readable_id(fields)) from None
 
+    @classmethod
+    def restored(cls, stored: str) -> Self:
+        """What `to_json` wrote of a signal that was taken, or of our own second leg, whose id nobody else may give."""
+        return cls.model_validate(read_object(stored, MAX_SIGNAL_BYTES), context=STORED)
+
     @property
     def effect(self) -> PositionEffect | None:
         """What it says that it does to the position, by `position_effect` or by its role."""
@@ -217,9 +224,9 @@ class Signal(BaseModel):
 
     @property
     def needs_equity(self) -> bool:
-        """Whether it is sized by a part of the account's equity."""
+        """Whether it is sized by a part of the account's equity. To be flat takes none."""
         by_part = self.percent is not None and self.effect is not PositionEffect.CLOSE
-        return by_part or self.risk_percent is not None or self.target_percent is not None
+        return by_part or self.risk_percent is not None or bool(self.target_percent)
 
     @property
     def fingerprint(self) -> str:

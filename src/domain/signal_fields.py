@@ -12,9 +12,19 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from liveorder.domain.errors import InvalidInput
+from liveorder.domain.identifiers import SECOND_LEG
 from liveorder.domain.strict_json import bounded, exact_number
 from liveorder.domain.visible_text import visible
 from liveorder.domain.wording import plain
@@ -30,6 +40,16 @@ def _visible(text: str) -> str:
         raise ValueError("contains control or invisible characters; leave them out")
     if text != text.strip():
         raise ValueError("begins or ends with a space; trim it")
+    return text
+
+
+STORED = {"is_stored": True}
+"""The context in which a signal is read back that was taken, or made here."""
+
+
+def _no_second_leg(text: str, info: ValidationInfo) -> str:
+    if text.endswith(SECOND_LEG) and info.context is not STORED:
+        raise ValueError(f"ends in {SECOND_LEG}, by which the second leg of a reversal is called; give another id")
     return text
 
 
@@ -87,6 +107,7 @@ def _schema(**keywords: Any) -> WithJsonSchema:
     return WithJsonSchema(keywords)
 
 
+_TEXT = r"^\S([^\x00-\x1f\x7f-\x9f]*\S)?$"
 _NUMBER_TEXT = r"\d+(\.\d+)?([eE][+-]?\d+)?$"
 
 Text = Annotated[
@@ -94,9 +115,16 @@ Text = Annotated[
     Strict(),
     StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH),
     AfterValidator(_visible),
-    _schema(type="string", minLength=1, maxLength=MAX_TEXT_LENGTH, pattern=r"^\S([^\x00-\x1f\x7f-\x9f]*\S)?$"),
+    _schema(type="string", minLength=1, maxLength=MAX_TEXT_LENGTH, pattern=_TEXT),
 ]
 """An id, a symbol, a name: 1 to 200 visible characters, no space at either end."""
+
+SignalId = Annotated[
+    Text,
+    AfterValidator(_no_second_leg),
+    _schema(type="string", minLength=1, maxLength=MAX_TEXT_LENGTH, pattern=rf"^(?!.*{SECOND_LEG}$){_TEXT[1:]}"),
+]
+"""No id that is derived from another signal's."""
 
 
 def any_case(*words: str) -> BeforeValidator:

@@ -95,8 +95,12 @@ class Standing(NamedTuple):
 
     @property
     def side_that_closes(self) -> Side:
-        """What is held; where nothing is, what open orders may open."""
-        return self.own.closing_side or (Side.BUY if self.own.sells and not self.own.buys else Side.SELL)
+        """What is held; where nothing is, what open orders may open. Where only exits rest, they are on it themselves."""
+        if self.own.closing_side is not None:
+            return self.own.closing_side
+        if self.orders and all(each.closes and each.rests for each in self.orders):
+            return self.orders[0].side
+        return Side.BUY if self.own.sells and not self.own.buys else Side.SELL
 
     def once_cancelled(self, orders: Sequence[OpenExposure]) -> Standing:
         """As it will be without these, and without what they may have filled: once they are over, it is sized by that."""

@@ -82,10 +82,11 @@ def _sized(
 
 
 def _target(signal: Signal, by: Basis) -> Decimal | RiskRefusal:
-    """Signed units; a part of the equity toward zero to the lot."""
+    """Signed units; a part of the equity toward zero to the lot. Zero takes neither equity nor a price."""
     if signal.target_quantity is not None:
         return signal.target_quantity
-    assert signal.target_percent is not None
+    if not signal.target_percent:
+        return ZERO
     if not isinstance(by.equity, Decimal):
         assert by.equity is not None
         return by.equity

@@ -245,3 +245,36 @@ async def test_a_waiting_exit_that_rests_makes_way_unsent(tmp_path: Path) -> Non
         assert cancelled.made_way_for == exit_.order_id
         await until(lambda: scene.venue_orders(exit_) != [])
         assert scene.venue_orders(limit) == []
+
+
+@pytest.mark.parametrize("resting", [STOP, LIMIT], ids=["stop", "limit"])
+@pytest.mark.parametrize("sided", [True, False], ids=["sided", "without a side"])
+@pytest.mark.parametrize(("entry", "limits"), [("BUY", LAX), ("BUY", SHORTS), ("SELL", SHORTS)], ids=["long only", "long", "short"])
+async def test_a_close_has_an_exit_cancelled_that_nothing_is_behind_after_a_bust(
+    tmp_path: Path, entry: str, limits: Any, sided: bool, resting: dict[str, Any]
+) -> None:
+    side = "SELL" if entry == "BUY" else "BUY"
+    far = {"BUY": {"stop_price": "700", "limit_price": "400"}, "SELL": {}}[side]
+    fields = resting | {name: price for name, price in far.items() if name in resting} | {"side": side}
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene:
+        async with scene.living() as engine:
+            order = await engine.execute.execute(a_signal("in", side=entry, quantity=10))
+            filled = await scene.control.fill(order.broker_order_id or "", D(10), D(500))
+            await until(lambda: engine.orders.unfinished_with(order.order_id) is None)
+            rests = await engine.execute.execute(an_exit("rests", **fields))
+            await scene.control.bust(filled)
+            await asyncio.sleep(5)
+            assert await held(engine) == 0
+        async with scene.living() as engine:
+            for name in ("sized", "guard"):
+                more = {"quantity": 10} if name == "sized" else STOP | {"stop_price": "300" if side == "SELL" else "700"}
+                refused = await ended(engine, await engine.execute.execute(an_exit(name, **more | {"side": side})))
+                assert await code_of(scene, refused) == "nothing_to_close"
+            assert not (await engine.orders.get(rests.order_id)).cancels
+            close = await engine.execute.execute(an_exit("close", side=side if sided else None))
+            over = await ended(engine, rests)
+            assert (over.status, over.cancel_reason) == ("CANCELLED", "MADE_WAY")
+            close = await ended(engine, close)
+            assert await code_of(scene, close) == "nothing_to_close"
+            assert scene.venue_orders(close) == []
+            assert await scene.count("LeftUnguarded") == 0

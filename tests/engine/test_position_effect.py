@@ -16,7 +16,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Approved, CancelReason, Refused
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import PositionEffect
-from liveorder.testing.venue.faults import FaultKind
+from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Fills, VenueAccount
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 
@@ -168,6 +168,21 @@ async def test_the_equity_that_the_settings_name_is_never_old(tmp_path: Path) ->
     async with a_scene(tmp_path, RICH, account_terms={"equity": D(10_000)}) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal(quantity=None, side=None, target_percent=50))
         assert order.terms.quantity == D(10)
+
+
+@pytest.mark.parametrize(("units", "limits"), [(10, LAX), (10, SHORTS), (-10, SHORTS)], ids=["long only", "long", "short"])
+async def test_to_be_flat_takes_neither_equity_nor_a_price(tmp_path: Path, units: int, limits: Any) -> None:
+    async with a_scene(tmp_path, RICH, limits=limits) as scene, scene.living(reconcile_seconds=1e6) as engine:
+        await holds(engine, units)
+        await asyncio.sleep(120)
+        scene.witness.answers["account"] = _never
+        await scene.lay(FaultKind.QUERY_FAILED, Point.QUOTE, nth=None)
+        order = await engine.execute.execute(a_signal("flat", quantity=None, side=None, target_percent=0))
+        await until(lambda: engine.is_quiet)
+        assert await code_of(scene, order) == ""
+        assert (order.terms.quantity, order.terms.position_effect) == (D(10), PositionEffect.CLOSE)
+        assert order.terms.decision_price is None
+        assert engine.risk.positions(ACCOUNT)[SPY].quantity == 0
 
 
 # --- targets ---------------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.venue.settings import VenueAccount
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
-from tests.engine.test_making_way import STOP, code_of, sent
+from tests.engine.test_making_way import STOP, code_of, sent, unguarded
 from tests.engine.test_targets import in_doubt
 from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills, held
 from tests.engine.test_waiting_orders import ended
@@ -212,6 +212,43 @@ async def test_a_short_is_turned_likewise(tmp_path: Path) -> None:
         opened = await sent(engine, await second(engine))
         await fills(scene, engine, opened, 3)
         assert await held(engine) == 3
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["at once", "after a restart"])
+@pytest.mark.parametrize("side", ["SELL", "BUY"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_where_the_second_leg_cannot_begin_the_first_is_refused_and_the_lost_stop_is_told(
+    tmp_path: Path, way: str, side: str, restarted: bool
+) -> None:
+    """In a store of an earlier release another signal may have its id."""
+    entry, sign = ("BUY", 1) if side == "SELL" else ("SELL", -1)
+    fields = WAYS[way] | ({"target_quantity": -5 * sign} if way == "target" else {"side": side})
+    async with a_scene(tmp_path, APART, limits=SHORTS) as scene:
+        async with scene.living() as engine:
+            await fills(scene, engine, await engine.execute.execute(a_signal("in", side=entry, quantity=20)), 20)
+            named_so = a_limit("taken", symbol="AAPL", price=100).model_copy(update={"signal_id": "turn:opens"})
+            await engine.execute.execute(named_so)
+            guard = STOP | {"stop_price": "480" if side == "SELL" else "520", "side": side}
+            stop = await engine.execute.execute(an_exit("stop", **guard))
+            if restarted:
+                await scene.lay(FaultKind.REQUEST_HELD, Point.CANCEL, seconds=3)
+            first = await turns(engine, **fields)
+            assert first.is_waiting
+            if not restarted:
+                await _is_refused_without_a_second(scene, engine, first, stop)
+        if restarted:
+            async with scene.living() as engine:
+                await _is_refused_without_a_second(scene, engine, first, stop)
+
+
+async def _is_refused_without_a_second(scene: Scene, engine: Engine, first: LiveOrder, stop: LiveOrder) -> None:
+    over = await ended(engine, first)
+    assert (over.status, await code_of(scene, over)) == (OrderStatus.REJECTED, "reversal_incomplete")
+    assert "signal_id: turn:opens already became order" in (over.error_message or "")
+    assert (await engine.orders.get(stop.order_id)).status is OrderStatus.CANCELLED
+    assert [(event.quantity, event.orders) for event in await unguarded(scene, over)] == [(D(20), (stop.order_id,))]
+    assert scene.venue_orders(over) == []
+    assert abs(await held(engine)) == 20
 
 
 # --- crashes ---------------------------------------------------------------------------------------------------------------------

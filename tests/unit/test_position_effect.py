@@ -132,6 +132,13 @@ OF_A_TARGET = A_LIMIT._replace(terms=LIMIT_TERMS.but(target_quantity=D(0)))
         # what nothing is left of
         (SELL | CLOSE, standing(), "nothing_to_close"),
         (CLOSE | {"quantity": 5}, standing(), "nothing_to_close"),
+        # what rests with nothing behind it would open the other side: a close of all has it cancelled
+        (CLOSE, standing(0, A_LIMIT), "nothing_to_close, SELL 4 cancelled first"),
+        (SELL | CLOSE, standing(0, A_LIMIT, STOP), "nothing_to_close, SELL 4 and SELL 20 cancelled first"),
+        (SELL | {"role": "EXIT"}, standing(0, A_LIMIT), "nothing_to_close, SELL 4 cancelled first"),
+        (SELL | {"role": "STOP_LOSS"}, standing(0, A_LIMIT), "nothing_to_close"),
+        (SELL | CLOSE | {"quantity": 4}, standing(0, A_LIMIT), "nothing_to_close"),
+        (SELL | CLOSE, standing(0, A_LIMIT, ENTRY), "entry_is_open"),
         (SELL | CLOSE, standing(0, ENTRY), "entry_is_open"),
         (SELL, standing(0, ENTRY), "entry_is_open"),
         (BUY | {"role": "EXIT"}, standing(0, EXIT), "entry_is_open"),
@@ -360,6 +367,14 @@ NO_EQUITY = RiskRefusal("no_equity", "none", "none", "60")
 def test_without_equity_nothing_is_sized_by_it(fields: dict[str, Any]) -> None:
     assert came_to(amount(fields, standing(), equity=NO_EQUITY)) == "no_equity"
     assert Signal(**{"signal_id": "s1", "symbol": "SPY"} | fields).needs_equity
+
+
+@pytest.mark.parametrize(("held", "comes_to"), [(10, "SELL 10 CLOSE"), (-10, "BUY 10 CLOSE"), (0, "at_target")])
+@pytest.mark.parametrize("percent", [0, "0.0", "-0"])
+def test_to_be_flat_takes_neither_equity_nor_a_price(held: int, comes_to: str, percent: object) -> None:
+    fields = {"target_percent": percent}
+    assert came_to(amount(fields, standing(held), equity=None, price=None)) == comes_to
+    assert not Signal(**{"signal_id": "s1", "symbol": "SPY"} | fields).needs_equity
 
 
 def test_equity_is_the_brokers_figure_no_older_than_a_minute_in_the_orders_currency() -> None:

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from liveorder.application.intake.signal_schema import signal_json_schema
 from liveorder.domain.errors import InvalidInput
+from liveorder.domain.reversal import second_leg_of
 from liveorder.domain.signal import MAX_SIGNAL_BYTES, Signal, UnusableSignal
 from liveorder.domain.signal_names import HINTS, SYNONYMS
 from liveorder.domain.values import OrderType, Side
+from liveorder.interfaces.arguments import signal_given
 
 WITH_ID = (
     '{"signal_id":"sig_1732450800_5678","order_type":"MARKET","symbol":"SPY","side":"BUY","quantity":100,'
@@ -254,6 +256,7 @@ def test_a_remedy_for_a_price_too_many_is_one_that_helps(kind: OrderType, field:
         (line(side=None, direction="LONG"), "direction: 'LONG' is not valid; it should be 'BUY' or 'SELL'"),
         (line(order_type="l\u0131m\u0131t"), "order_type: 'l\u0131m\u0131t' is not valid"),
         (line(hours="ex\u0442ended"), "hours: 'ex\u0442ended' is not valid"),
+        (line(signal_id="s1:opens"), "signal_id: ends in :opens, by which the second leg of a reversal is called; give another id"),
         (line(currency="usd"), "currency: not a currency code; write one in capitals, such as USD, INR or USDT"),
         (line(side=None, action="BUY", direction="SELL"), "direction: another name for side, as is action, and both are given"),
         (line(quantity=1, contracts=2), "contracts: another name for quantity, and both are given; keep one of them"),
@@ -397,6 +400,18 @@ def test_a_signal_can_be_made_in_python() -> None:
     made = Signal(symbol="SPY", side="BUY", quantity=100, signal_id="s1")
     assert made == Signal.parse(line(quantity="100.0"))
     assert made.fingerprint == Signal.parse(line(quantity=100)).fingerprint
+
+
+def test_an_id_of_a_second_leg_is_refused_by_every_door_and_read_back_from_the_store() -> None:
+    fields = {"symbol": "SPY", "side": "BUY", "signal_id": "s1:opens"}
+    for door in (Signal.model_validate, signal_given, lambda given: Signal(**given)):
+        with pytest.raises(InvalidInput, match=r"signal_id: ends in :opens, .*; give another id"):
+            door(fields)
+    first = Signal(**fields | {"signal_id": "s1"})
+    stored = second_leg_of(first)
+    again = Signal.restored(stored.to_json())
+    assert (again, again.signal_id, again.fingerprint) == (stored, "s1:opens", first.fingerprint)
+    assert Signal(**fields | {"signal_id": "s1:opens:2"}).signal_id == "s1:opens:2"
 
 
 def test_times_and_days_may_be_given_as_such() -> None:

@@ -41,7 +41,7 @@ from liveorder.domain.order.events import (
 )
 from liveorder.domain.own_exits import left_unguarded
 from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
-from liveorder.domain.signal import Signal
+from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.timeouts import MAKING_WAY_SECONDS, LateCancel
 from liveorder.domain.values import OrderRole
 from liveorder.domain.waiting import cancels, has_lapsed, is_spared_by_a_kill, is_young_after
@@ -162,7 +162,7 @@ class WaitingOrders:
         """
         wait, gateway = order.wait, self._gateways[order.intent.account_id]
         assert wait is not None
-        signal = Signal.parse(wait.signal).meaning(order.terms.position_effect)
+        signal = Signal.restored(wait.signal).meaning(order.terms.position_effect)
         if wait.reason is WaitReason.LEG:
             follows = self._what_follows(signal, await self._orders.get(wait.orders[0]))
             if follows.signal is None:
@@ -175,11 +175,9 @@ class WaitingOrders:
         made_way = await self._orders.made_way_for(order)
         gathered = await execute.gathered(signal, gateway, *known, waited=waited)
         sized = await execute.sized(gathered)
-        if sized.is_first_leg:  # durable before this one leaves, so that no crash comes between
-            operator = f"order {order.order_id}" if order.is_persons else None
-            second = reversal.second_leg_of(signal)
-            await execute.execute(second, published_at=known[0], operator=operator, instrument=known[1], follows=order)
-            gathered = replace(gathered, waited=replace(waited, has_second_leg=True))
+        if sized.is_first_leg and not await self._has_second_leg(order, signal):
+            return order
+        gathered = replace(gathered, waited=replace(waited, has_second_leg=sized.is_first_leg))
         async with self._orders.hold(order.order_id) as held:
             if held.wait != wait or not held.is_waiting:
                 return order
@@ -202,6 +200,17 @@ class WaitingOrders:
             except TradingIsHalted as error:
                 refused = refused_by(RiskRefusal(KILL_SWITCH, str(error)))
                 return await self._orders.record(held, [ended, refused], cause)
+
+    async def _has_second_leg(self, order: LiveOrder, signal: Signal) -> bool:
+        """The opening leg is durable before the closing one leaves, so that no crash comes between. Else the closing one ends."""
+        second, operator = reversal.second_leg_of(signal), f"order {order.order_id}" if order.is_persons else None
+        at, instrument = order.terms.signal_at, order.intent.instrument
+        try:
+            await self._execute.execute(second, published_at=at, operator=operator, instrument=instrument, follows=order)
+        except UnusableSignal as error:
+            await self._end_leg(order, reversal.without_second(error.reason))
+            return False
+        return True
 
     def _what_follows(self, signal: Signal, first: LiveOrder) -> reversal.Follows:
         return reversal.after_first_leg(signal, first)
@@ -252,7 +261,7 @@ class WaitingOrders:
                 await self._orders.record(held, ended, Cause(correlation_id=held.intent.signal_id))
 
     async def _end_leg(self, order: LiveOrder, refused: Refused | None) -> None:
-        """The opening leg of a reversal is not sent; without a refusal nothing is left for it to do."""
+        """A leg of a reversal is not sent; without a refusal nothing is left for it to do."""
         async with self._orders.hold(order.order_id) as held:
             if held.wait == order.wait and held.is_waiting:
                 ended = requests.cancel_unsent(held, CancelReason.MADE_WAY, "its first leg did all of it")

@@ -100,7 +100,7 @@ class Waits:
         """Of what guards a position, and of a plain sale: whether so much of its entry is filled by now, or cancelled, that it need
         not wait for the rest.
         """
-        signal, intent, is_plain = Signal.parse(wait.signal), order.intent, order.terms.position_effect is None
+        signal, intent, is_plain = Signal.restored(wait.signal), order.intent, order.terms.position_effect is None
         if signal.quantity is None or not (is_plain or order.terms.role in GUARDS):
             return False
         standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, order.order_id)
