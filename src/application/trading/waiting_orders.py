@@ -188,10 +188,8 @@ class WaitingOrders:
             verdict = decision.verdict
             if isinstance(verdict, Refused) and reversal.is_second_leg(signal.signal_id):
                 verdict = reversal.refused_second(verdict)
-            if isinstance(verdict, WaitBegan):
-                verdict = verdict.but(orders=tuple(dict.fromkeys((*wait.orders, *verdict.orders))))
-                if (verdict.reason, verdict.orders) == (wait.reason, wait.orders):
-                    return order
+            if isinstance(verdict, WaitBegan) and (verdict.reason, verdict.orders) == (wait.reason, wait.orders):
+                return order
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
             ended, lost = WaitEnded(terms=intent.terms), list[Event]()
