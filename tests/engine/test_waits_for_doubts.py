@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from liveorder.application.engine.engine import Engine
+from liveorder.domain.limit_tables import LimitTable, NarrowLimits
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
 from liveorder.testing.venue.faults import FaultKind
 from tests.engine.scenes import LAX, Scene, a_limit, a_scene, a_signal, until
-from tests.engine.test_making_way import LIMIT, STOP, holding
+from tests.engine.test_making_way import LIMIT, STOP, code_of, holding
+from tests.engine.test_refused_at_once import takes_no_trail
 from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills
 
 D = Decimal
@@ -83,3 +85,59 @@ async def test_a_stop_loss_of_another_strategy_stays(tmp_path: Path) -> None:
         await until(lambda: scene.venue_orders(order) != [])
         stop = await engine.orders.get(stop.order_id)
         assert (stop.status, stop.cancels) == ("SUBMITTED", 0)
+
+
+# --- what another rule refuses too ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("whose", ["strat", "other"])
+@pytest.mark.parametrize(
+    ("limits", "fields", "code"),
+    [
+        ({"max_order_value": D(50_000)}, {"quantity": 190}, "order_value"),
+        ({"max_order_quantity": D(50)}, {"quantity": 51}, "order_quantity"),
+        ({"max_portfolio_exposure": D(20_000)}, {"quantity": 50}, "portfolio_exposure"),
+        ({"min_buy_score": D(60)}, {"score": "50"}, "signal_score"),
+        ({}, {"side": "SELL", "quantity": 10}, "short_selling"),
+        ({}, {"order_type": "TRAILING_STOP", "trail_amount": "5"}, "OrderValidationError"),
+    ],
+)
+async def test_what_another_rule_or_its_broker_refuses_too_does_not_wait(
+    tmp_path: Path, limits: dict[str, object], fields: dict[str, object], code: str, whose: str
+) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=LAX.model_copy(update=limits)) as scene, scene.living() as engine:
+        takes_no_trail(scene)
+        doubted = await in_doubt(scene, engine, 60.0, a_limit("theirs", strategy_name=whose, quantity=1, score="90"))
+        signal = a_signal("s", strategy_name="strat", **fields)
+        _, refusals = await engine.execute.validate(signal)
+        assert code in [each.code for each in refusals]
+        assert await code_of(scene, await engine.execute.execute(signal)) == code
+        assert (await engine.orders.get(doubted.order_id)).is_in_doubt
+
+
+async def test_what_a_table_of_limits_refuses_too_does_not_wait(tmp_path: Path) -> None:
+    table = LimitTable.of(NarrowLimits(max_order_quantity=D(5)), LAX, strategy_name="trend")
+    async with a_scene(tmp_path, BY_HAND, account_terms={"tables": (table,)}) as scene, scene.living() as engine:
+        await in_doubt(scene, engine, 60.0, a_limit("theirs", strategy_name="other"))
+        order = await engine.execute.execute(a_signal("s", strategy_name="trend", quantity=6))
+        assert await code_of(scene, order) == "order_quantity"
+        assert (await engine.execute.execute(a_signal("small", strategy_name="trend", quantity=5))).is_waiting
+
+
+async def test_what_is_refused_takes_no_room_from_others(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"max_order_value": D(50_000), "max_portfolio_exposure": D(100_000)})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        await in_doubt(scene, engine, 60.0, a_limit("theirs", quantity=1))
+        await engine.execute.execute(a_signal("big", quantity=190))
+        assert (await engine.execute.execute(a_signal("elsewhere", symbol="AAPL", quantity=50))).is_sent
+
+
+@pytest.mark.parametrize("limits", [LAX, SHORTS], ids=["long only", "shorts"])
+async def test_a_target_gives_way_to_no_newer_one_that_is_refused(tmp_path: Path, limits: RiskLimits) -> None:
+    limits = limits.model_copy(update={"max_order_value": D(50_000)})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        await in_doubt(scene, engine, 4.0, a_limit("theirs", strategy_name="other"))
+        first = await engine.execute.execute(a_target(10, "first"))
+        assert first.is_waiting
+        assert await code_of(scene, await engine.execute.execute(a_target(1000, "second"))) == "order_value"
+        await until(lambda: scene.venue_orders(first) != [])
