@@ -9,17 +9,20 @@ from pathlib import Path
 import pytest
 
 from liveorder.application.engine.engine import Engine
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.limit_tables import LimitTable, NarrowLimits
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
 from liveorder.testing.venue.faults import FaultKind
+from liveorder.testing.venue.settings import Keys
 from tests.engine.scenes import LAX, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_making_way import LIMIT, STOP, code_of, holding
 from tests.engine.test_refused_at_once import takes_no_trail
 from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills
 
 D = Decimal
+KEYLESS = BY_HAND.model_copy(update={"keys": Keys(support=KeySupport.NONE)})
 
 
 def a_target(units: int, signal_id: str = "target", **fields: object) -> Signal:
@@ -141,3 +144,48 @@ async def test_a_target_gives_way_to_no_newer_one_that_is_refused(tmp_path: Path
         assert first.is_waiting
         assert await code_of(scene, await engine.execute.execute(a_target(1000, "second"))) == "order_value"
         await until(lambda: scene.venue_orders(first) != [])
+
+
+# --- how old it may get ---------------------------------------------------------------------------------------------------------
+
+
+async def lost_exit_of(whose: str, scene: Scene, engine: Engine) -> LiveOrder:
+    """In doubt until a person says that it never arrived."""
+    await scene.control.clear_faults()
+    await scene.lay(FaultKind.REQUEST_LOST)
+    order = await engine.execute.execute(
+        an_exit(f"exit of {whose}", strategy_name=whose, quantity=3, timestamp=engine.clock.now(), **LIMIT)
+    )
+    assert order.is_in_doubt
+    return order
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["", "restart"])
+@pytest.mark.parametrize("fields", [{"side": None, "target_quantity": 10}, {"quantity": 10}], ids=["target", "entry"])
+async def test_its_age_does_not_begin_anew_with_a_further_doubt(tmp_path: Path, fields: dict[str, object], restarts: bool) -> None:
+    limits = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
+    async with a_scene(tmp_path, KEYLESS, limits=limits) as scene:
+        engine = scene.engine()
+        await engine.start()
+        for whose in ("other", "third"):
+            entry = a_signal(f"in {whose}", strategy_name=whose, quantity=10, timestamp=engine.clock.now())
+            await fills(scene, engine, await engine.execute.execute(entry), 10)
+        first = await lost_exit_of("other", scene, engine)
+        sent_at = engine.clock.now()
+        order = await engine.execute.execute(a_signal("s", timestamp=sent_at, **{"quantity": None} | fields))
+        assert order.is_waiting
+        await asyncio.sleep(20)
+        second = await lost_exit_of("third", scene, engine)
+        if restarts:
+            await scene.dies(engine)
+            engine = scene.engine()
+            await engine.start(wait_for_lease=True)
+        await engine.doubts.settle_absent(first.order_id, "none", "person:ann")
+        await asyncio.sleep(15)
+        order = await engine.orders.get(order.order_id)
+        assert order.wait is not None
+        assert (order.wait.orders, order.terms.signal_at) == ((second.order_id,), sent_at)
+        await asyncio.sleep(30)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.cancel_reason) == ("CANCELLED", "STALE")
+        await engine.stop()

@@ -44,7 +44,7 @@ from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal
 from liveorder.domain.timeouts import MAKING_WAY_SECONDS, LateCancel
 from liveorder.domain.values import OrderRole
-from liveorder.domain.waiting import cancels, has_lapsed, is_spared_by_a_kill, is_young_after
+from liveorder.domain.waiting import YOUNG_AFTER, cancels, has_lapsed, is_spared_by_a_kill
 
 
 class WaitingOrders:
@@ -170,7 +170,7 @@ class WaitingOrders:
                 return order
             signal = follows.signal
         known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
-        counts_from = self._clock.now() if is_young_after(wait.reason, order.terms) else order.terms.signal_at
+        counts_from = self._clock.now() if wait.reason in YOUNG_AFTER else order.terms.signal_at
         waited = Waited(order.intent, wait.reason, counts_from, orders=wait.orders)
         made_way = await self._orders.made_way_for(order)
         gathered = await execute.gathered(signal, gateway, *known, waited=waited)
