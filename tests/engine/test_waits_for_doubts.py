@@ -10,16 +10,18 @@ import pytest
 
 from liveorder.application.engine.engine import Engine
 from liveorder.domain.broker_capabilities import KeySupport
+from liveorder.domain.events import PERSON
 from liveorder.domain.limit_tables import LimitTable, NarrowLimits
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
-from liveorder.testing.venue.faults import FaultKind
+from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Keys
 from tests.engine.scenes import LAX, Scene, a_limit, a_scene, a_signal, until
-from tests.engine.test_making_way import LIMIT, STOP, code_of, holding
+from tests.engine.test_making_way import LIMIT, STOP, code_of, holding, unguarded
 from tests.engine.test_refused_at_once import takes_no_trail
 from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills
+from tests.engine.test_waiting_orders import ended
 
 D = Decimal
 KEYLESS = BY_HAND.model_copy(update={"keys": Keys(support=KeySupport.NONE)})
@@ -189,3 +191,61 @@ async def test_its_age_does_not_begin_anew_with_a_further_doubt(tmp_path: Path, 
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.cancel_reason) == ("CANCELLED", "STALE")
         await engine.stop()
+
+
+# --- what made way for it before ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_short", [False, True], ids=["long", "short"])
+@pytest.mark.parametrize("way", ["reversal", "target"])
+async def test_what_made_way_for_it_before_the_doubt_is_told_with_the_wait_and_once(
+    tmp_path: Path, way: str, is_short: bool
+) -> None:
+    own, back = ("SELL", "BUY") if is_short else ("BUY", "SELL")
+    async with a_scene(tmp_path, KEYLESS, limits=SHORTS) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await fills(scene, engine, await engine.execute.execute(a_signal("in", side=own, quantity=10)), 10)
+        price = "700" if is_short else "300"
+        stop = await engine.execute.execute(an_exit("stop", **STOP | {"side": back, "stop_price": price}))
+        await scene.lay(FaultKind.REQUEST_HELD, Point.CANCEL, seconds=2.0)
+        turn = a_signal("turn", side=back, quantity=25) if way == "reversal" else a_target(5 if is_short else -5)
+        order = await engine.execute.execute(turn)
+        assert order.is_waiting
+        await scene.lay(FaultKind.REQUEST_LOST)
+        theirs = await engine.execute.execute(a_limit("theirs", strategy_name="other"))
+        await until(lambda: _awaits(engine, order, theirs))
+        assert [(each.quantity, each.orders) for each in await unguarded(scene, order)] == [(D(10), (stop.order_id,))]
+        names = [type(each).__name__ for each in await scene.events(order)]
+        assert names[-3:] == ["WaitEnded", "LeftUnguarded", "WaitBegan"]
+        await scene.dies(engine)
+        async with scene.living() as again:
+            await again.doubts.settle_absent(theirs.order_id, "none", "person:ann")
+            await until(lambda: scene.venue_orders(order) != [])
+            await again.cancel.cancel(order.order_id)
+            await ended(again, order)
+            assert [each.quantity for each in await unguarded(scene, order)] == [D(10)]
+
+
+@pytest.mark.parametrize("how", ["person", "kill", "stale"])
+async def test_one_that_ends_while_it_waits_has_told_it_already(tmp_path: Path, how: str) -> None:
+    limits = SHORTS.model_copy(update={"max_signal_age_seconds": 120.0})
+    async with a_scene(tmp_path, KEYLESS, limits=limits) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        await engine.execute.execute(an_exit("stop", timestamp=engine.clock.now(), **STOP))
+        await scene.lay(FaultKind.REQUEST_HELD, Point.CANCEL, seconds=2.0)
+        order = await engine.execute.execute(a_signal("turn", side="SELL", quantity=25, timestamp=engine.clock.now()))
+        await scene.lay(FaultKind.REQUEST_LOST)
+        theirs = await engine.execute.execute(a_limit("theirs", strategy_name="other", timestamp=engine.clock.now()))
+        await until(lambda: _awaits(engine, order, theirs))
+        if how == "person":
+            await engine.cancel.cancel(order.order_id)
+        elif how == "kill":
+            await engine.kill_all.kill("enough", PERSON)
+        assert (await ended(engine, order)).status != "FILLED"
+        assert [each.quantity for each in await unguarded(scene, order)] == [D(10)]
+
+
+def _awaits(engine: Engine, order: LiveOrder, other: LiveOrder) -> bool:
+    known = engine.orders.unfinished_with(order.order_id)
+    return known is not None and known.wait is not None and known.wait.orders == (other.order_id,)

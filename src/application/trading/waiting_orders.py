@@ -30,7 +30,6 @@ from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import (
     WAITS_FOR_ORDERS,
-    Approved,
     CancelReason,
     OrderRequested,
     Refused,
@@ -192,9 +191,8 @@ class WaitingOrders:
                 return order
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
-            ended, lost = WaitEnded(terms=intent.terms), list[Event]()
-            if isinstance(verdict, Approved):
-                lost += left_unguarded(decision.of_product.own, made_way, intent)
+            ended = WaitEnded(terms=intent.terms)
+            lost = left_unguarded(decision.of_product.own, made_way, held, verdict, intent.terms)
             try:
                 return await self._orders.record(held, [ended, *lost, *events], cause, unless_halted=scopes, adds_risk=True)
             except TradingIsHalted as error:
