@@ -16,7 +16,8 @@ from uuid import UUID
 
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import LeftUnguarded, OrderRequested
+from liveorder.domain.order.events import WAITS_FOR_ORDERS, Approved, LeftUnguarded, Refused, WaitBegan
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk import OpenExposure, Stake
 from liveorder.domain.values import EXACT, ZERO, OrderRole, Product, Side, total
 
@@ -116,15 +117,20 @@ def _units(order: OpenExposure) -> Decimal:
     return order.quantity if order.waits_with is None else order.waits_with
 
 
-def left_unguarded(own: Stake, made_way: Sequence[LiveOrder], intent: OrderRequested) -> list[LeftUnguarded]:
-    """What lost its exit to an order that is about to be sent and does not close it: orders `made_way` for it, and the rest of them
-    is not placed anew. `own`: what its strategy has once they are over, without the order itself.
+def left_unguarded(
+    own: Stake, made_way: Sequence[LiveOrder], order: LiveOrder, becomes: Refused | Approved | WaitBegan, terms: OrderTerms
+) -> list[LeftUnguarded]:
+    """What lost its exit to an order that is about to be sent and does not close it, or that waits for something else and closes
+    nothing yet, beyond what it said before: orders `made_way` for it, and the rest of them is not placed anew. What is refused says
+    it at its end, and what still waits for orders once they are over. `own`: what its strategy has, without the order itself.
     """
-    if (side := own.closing_side) is None:
+    is_later = isinstance(becomes, Refused) or (isinstance(becomes, WaitBegan) and becomes.reason in WAITS_FOR_ORDERS)
+    if is_later or (side := own.closing_side) is None:
         return []
-    lost, terms = _lost(made_way, side), intent.terms
-    closing = terms.quantity if terms.side is side and terms.quantity is not None else ZERO
-    return _said(min(EXACT.subtract(own.reducible_by(side), closing), _missing(lost)), lost)
+    lost, closes = _lost(made_way, side), isinstance(becomes, Approved) and terms.side is side
+    closing = terms.quantity if closes and terms.quantity is not None else ZERO
+    left = EXACT.subtract(own.reducible_by(side), closing)
+    return _said(min(left, EXACT.subtract(_missing(lost), order.unguarded)), lost)
 
 
 def left_at_the_end(own: Stake, made_way: Sequence[LiveOrder], ended: LiveOrder) -> list[LeftUnguarded]:

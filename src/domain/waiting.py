@@ -22,7 +22,8 @@ from liveorder.domain.values import PositionEffect
 
 AGELESS = frozenset({*WAITS_FOR_ORDERS, WaitReason.DOUBT})
 """A signal that waits for orders gets no older: its age counts from their end. It has to be young enough when it comes."""
-_YOUNG_AFTER = AGELESS | {WaitReason.OPEN}
+YOUNG_AFTER = AGELESS | {WaitReason.OPEN}
+"""The age of a signal counts from the end of such a wait. Not of one for the doubts of others: prices move meanwhile."""
 
 
 class Obstacles(NamedTuple):
@@ -90,14 +91,7 @@ def wait_for_doubts(
     if until is not None and until <= now:
         return None
     message = f"for what became of orders in {symbol}: {', '.join(map(str, doubts))}"
-    return WaitBegan(reason=WaitReason.DOUBT, signal=signal, message=message, until=until, orders=doubts)
-
-
-def is_young_after(reason: WaitReason, terms: OrderTerms) -> bool:
-    """Whether the age of a signal counts from the end of such a wait. Not of one that waited for the doubts of others: it is not
-    sized by what became of them, as a target is.
-    """
-    return reason in _YOUNG_AFTER and (reason is not WaitReason.DOUBT or terms.has_target)
+    return WaitBegan(reason=WaitReason.BESIDE_DOUBT, signal=signal, message=message, until=until, orders=doubts)
 
 
 def cancels(reason: WaitReason, waiting: OrderTerms, awaited: OrderTerms, *, exit_cancels_entry: bool) -> bool:
@@ -123,7 +117,7 @@ def is_over(wait: WaitBegan, obstacles: Obstacles) -> bool:
     """Whether what is waited for came. Something else may stand in the way by now."""
     if wait.reason in WAITS_FOR_ORDERS or wait.reason is WaitReason.LEG:
         return not obstacles.others
-    if wait.reason is WaitReason.DOUBT:
+    if wait.reason in (WaitReason.DOUBT, WaitReason.BESIDE_DOUBT):
         return not obstacles.doubts
     if wait.reason is WaitReason.OPEN:
         return obstacles.opens_at is None

@@ -13,6 +13,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused
 from liveorder.domain.signal import Signal
 from tests.engine.scenes import LAX, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.test_making_way import STOP
 from tests.engine.test_waiting_exits import BY_HAND, fills, held
 from tests.engine.test_waiting_orders import ended
 
@@ -58,6 +59,21 @@ async def test_a_sale_of_a_part_waits_for_no_more_than_that(tmp_path: Path) -> N
         entry = await bought(scene, engine, 0)
         sale = await engine.execute.execute(a_sale(4))
         await fills(scene, engine, entry, 4)
+        await until(lambda: scene.venue_orders(sale) != [])
+        entry = await engine.orders.get(entry.order_id)
+        assert (entry.status, entry.cancels) == ("PARTIAL", 0)
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+async def test_the_entry_that_a_sale_waited_for_stays_when_a_stop_makes_way_for_it(tmp_path: Path, cancels: bool) -> None:
+    limits = LAX.model_copy(update={"exit_cancels_entry": cancels})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        await bought(scene, engine, 10)
+        await engine.execute.execute(a_signal("stop", side="SELL", quantity=None, **STOP))
+        entry = await engine.execute.execute(a_limit("more", quantity=5))
+        sale = await engine.execute.execute(a_sale(12))
+        assert (sale.is_waiting, sale.wait is not None and sale.wait.reason) == (True, "ENTRY")
+        await fills(scene, engine, entry, 2)
         await until(lambda: scene.venue_orders(sale) != [])
         entry = await engine.orders.get(entry.order_id)
         assert (entry.status, entry.cancels) == ("PARTIAL", 0)

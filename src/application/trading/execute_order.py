@@ -273,8 +273,9 @@ class ExecuteOrder:
         form = form or self._submit.refusal(gateway, intent)
         refusals = [*again, *([form] if form is not None else []), *map(refused_by, risks)]
         only = refusals[0] if len(refusals) == 1 else None
-        if only is not None and (wait := self._wait_for_doubts(gathered, sized, only, is_operators)) is not None:
-            return Appraisal(intent, [], sized.figures, wait.message)
+        waits = None if only is None else self._beside_doubts(gathered, sized, only, is_operators)
+        if isinstance(waits, WaitBegan):
+            return Appraisal(intent, [], sized.figures, waits.message)
         unconfirmed = self._gate.why_unconfirmed(intent) if assessment.is_unconfirmed else None
         notes = () if unconfirmed is None else (f"position_unconfirmed: {unconfirmed.message}",)
         return Appraisal(intent, refusals, sized.figures, notes=notes)
@@ -561,8 +562,9 @@ class ExecuteOrder:
             if not sizings_left or (is_as_it_was and is_sure):
                 if wait is not None and isinstance(judged.verdict, Approved):
                     return Decision(wait, sized.intent, had)
-                if not is_suspect and (wait := self._wait_for_doubts(gathered, sized, judged.verdict, is_operators)) is not None:
-                    return Decision(wait, sized.intent, had)
+                beside = None if is_suspect else self._beside_doubts(gathered, sized, judged.verdict, is_operators)
+                if beside is not None:
+                    return Decision(beside, sized.intent, had)
                 return Decision(judged.verdict, judged.intent, had, judged.also)
             sized, sizings_left = await self.sized(gathered), sizings_left - 1
 
@@ -580,16 +582,20 @@ class ExecuteOrder:
             return None
         return self._waits.wait_of(gateway, signal, sized, entries, needs_leg=needs_leg, is_operators=is_operators)
 
-    def _wait_for_doubts(
+    def _beside_doubts(
         self, gathered: Gathered, sized: SizedIntent, verdict: Refused | Approved, is_operators: bool
-    ) -> WaitBegan | None:
-        """Where nothing else refuses it. What a person orders is refused at once: they see why."""
+    ) -> WaitBegan | Refused | None:
+        """Of a signal that doubts alone refuse, its broker aside: what its broker says against it, else the wait for what became of
+        them. What a person orders is refused at once: they see why.
+        """
         if is_operators or not isinstance(verdict, Refused) or verdict.code != IN_DOUBT_SYMBOL:
             return None
-        intent, (_, limits) = sized.intent, gathered.gateway.terms.limits_in(gathered.instrument.currency)
+        gateway, intent, symbol = gathered.gateway, sized.intent, gathered.instrument.symbol
+        if (refused := self._submit.refusal(gateway, intent)) is not None:
+            return refused
+        _, limits = gateway.terms.limits_in(gathered.instrument.currency)
         doubts, signal = self._risk.doubts(intent), gathered.signal.to_json()
-        oldest, symbol = limits.max_signal_age_seconds, gathered.instrument.symbol
-        return wait_for_doubts(doubts, symbol, self._clock.now(), signal, intent.terms, oldest)
+        return wait_for_doubts(doubts, symbol, self._clock.now(), signal, intent.terms, limits.max_signal_age_seconds)
 
     def _never(self, gateway: Gateway, sized: SizedIntent, wait: WaitBegan, *, is_operators: bool) -> Refused | None:
         """What refuses it before it waits. An exit that could not be sent whatever becomes of its entries has none cancelled."""

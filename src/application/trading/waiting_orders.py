@@ -30,7 +30,6 @@ from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import (
     WAITS_FOR_ORDERS,
-    Approved,
     CancelReason,
     OrderRequested,
     Refused,
@@ -44,7 +43,7 @@ from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.timeouts import MAKING_WAY_SECONDS, LateCancel
 from liveorder.domain.values import OrderRole
-from liveorder.domain.waiting import cancels, has_lapsed, is_spared_by_a_kill, is_young_after
+from liveorder.domain.waiting import YOUNG_AFTER, cancels, has_lapsed, is_spared_by_a_kill
 
 
 class WaitingOrders:
@@ -170,7 +169,7 @@ class WaitingOrders:
                 return order
             signal = follows.signal
         known, execute = (order.terms.signal_at, order.intent.instrument), self._execute
-        counts_from = self._clock.now() if is_young_after(wait.reason, order.terms) else order.terms.signal_at
+        counts_from = self._clock.now() if wait.reason in YOUNG_AFTER else order.terms.signal_at
         waited = Waited(order.intent, wait.reason, counts_from, orders=wait.orders)
         made_way = await self._orders.made_way_for(order)
         gathered = await execute.gathered(signal, gateway, *known, waited=waited)
@@ -186,15 +185,12 @@ class WaitingOrders:
             verdict = decision.verdict
             if isinstance(verdict, Refused) and reversal.is_second_leg(signal.signal_id):
                 verdict = reversal.refused_second(verdict)
-            if isinstance(verdict, WaitBegan):
-                verdict = verdict.but(orders=tuple(dict.fromkeys((*wait.orders, *verdict.orders))))
-                if (verdict.reason, verdict.orders) == (wait.reason, wait.orders):
-                    return order
+            if isinstance(verdict, WaitBegan) and (verdict.reason, verdict.orders) == (wait.reason, wait.orders):
+                return order
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
-            ended, lost = WaitEnded(terms=intent.terms), list[Event]()
-            if isinstance(verdict, Approved):
-                lost += left_unguarded(decision.of_product.own, made_way, intent)
+            ended = WaitEnded(terms=intent.terms)
+            lost = left_unguarded(decision.of_product.own, made_way, held, verdict, intent.terms)
             try:
                 return await self._orders.record(held, [ended, *lost, *events], cause, unless_halted=scopes, adds_risk=True)
             except TradingIsHalted as error:

@@ -40,6 +40,8 @@ class WaitReason(StrEnum):
     """That the order which closes is wholly filled, of one that is to open the other side after it."""
     DOUBT = "DOUBT"
     """That it is known what became of orders of its strategy."""
+    BESIDE_DOUBT = "BESIDE_DOUBT"
+    """That it is known what became of orders in its instrument, of any strategy, beside which it would add risk."""
     CONNECTION = "CONNECTION"
     """That its broker can be reached again."""
     OPEN = "OPEN"

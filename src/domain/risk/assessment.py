@@ -21,6 +21,7 @@ from liveorder.domain.risk.amounts import (
 )
 from liveorder.domain.risk.buying_power import buying_power
 from liveorder.domain.risk.permissions import (
+    IN_DOUBT_SYMBOL,
     allowed_symbols,
     beyond_zero,
     currency,
@@ -65,7 +66,7 @@ RULES: tuple[Rule, ...] = (
     portfolio_exposure,
     buying_power,
 )
-"""Asked in this order; the first refusal is the one that is recorded."""
+"""Asked in this order; the first refusal is the one that is recorded, but for a doubt where there is another."""
 
 GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_selling, beyond_zero)
 """What an approved order has to pass again, just before each attempt to send it: what it was to close may be gone by then."""
@@ -127,9 +128,12 @@ class Assessment:
 def assess(
     proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule] = RULES, levels: Sequence[Level] = ()
 ) -> Assessment:
-    """The first refusal, if any: by the account's limits, then by its tables."""
+    """The first refusal, if any: by the account's limits, then by its tables. A doubt only where nothing else refuses the order:
+    it passes.
+    """
     case = RiskCase.of(proposal, view, limits)
-    refusal, reduces_account = next(_refusals(case, limits, rules, levels), None), case.is_reducing and _reduces_account(case)
+    refusal = min(_refusals(case, limits, rules, levels), key=_is_doubt, default=None)
+    reduces_account = case.is_reducing and _reduces_account(case)
     is_unconfirmed = case.is_reducing and view.heard_difference is None
     at_most, at_market = _at_most(case, limits), exits_at_market(case, limits)
     has = view.of_order
@@ -168,6 +172,10 @@ def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule], levels:
             if rule in TABLE_RULES and (refusal := rule(seen, table.limits)) is not None:
                 limit = _limit_of(rule, case.proposal)
                 yield replace(refusal, message=f"{refusal.message.removesuffix(f' ({limit})')} ({limit} of {table.title})")
+
+
+def _is_doubt(refusal: RiskRefusal) -> bool:
+    return refusal.code == IN_DOUBT_SYMBOL
 
 
 def _limit_of(rule: Rule, proposal: Proposal) -> str:
