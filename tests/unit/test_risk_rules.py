@@ -559,6 +559,14 @@ def test_a_symbol_with_an_order_in_doubt_takes_no_new_risk() -> None:
     assert str(UUID(int=7)) in said.message
 
 
+def test_a_doubt_is_the_reason_only_where_it_is_the_only_one() -> None:
+    seen = view(doubts=(UUID(int=7),))
+    assert [said.code for said in assess_all(sell(1), seen, NO_LIMITS)] == ["in_doubt_symbol", "short_selling"]
+    said = assess(sell(1), seen, NO_LIMITS).refusal
+    assert said is not None
+    assert said.code == "short_selling"
+
+
 def test_many_orders_in_doubt_are_said_in_few_words() -> None:
     """What is said is stored with each order that is refused."""
     said = assess(proposal(), view(doubts=tuple(UUID(int=number) for number in range(170))), NO_LIMITS).refusal
