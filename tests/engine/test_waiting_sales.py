@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,3 +123,37 @@ async def test_resting_exits_make_room_for_a_sale_that_trades_at_once_and_for_no
         await until(lambda: scene.venue_orders(sale) != [])
         await fills(scene, engine, await engine.orders.get(sale.order_id), 10)
         assert await held(engine) == 0
+
+
+A_WAY_OUT = pytest.mark.parametrize(
+    "fields",
+    [
+        {"role": "EXIT"},
+        {"position_effect": "CLOSE"},
+        {},
+        {"quantity": 10},
+        {"role": "STOP_LOSS", **STOP},
+        {"side": None, "target_quantity": 0},
+    ],
+    ids=["exit", "close", "no size", "sized", "stop-loss", "target"],
+)
+
+
+@A_WAY_OUT
+async def test_a_sale_that_waits_for_its_own_entry_keeps_no_other_strategy_from_its_exit(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    """B's sale will be of what B buys, and of nothing that A holds."""
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await fills(scene, engine, await engine.execute.execute(a_limit("in", quantity=10, strategy_name="A")), 10)
+        entry = await engine.execute.execute(a_limit("b in", quantity=10, strategy_name="B"))
+        sale = await engine.execute.execute(a_signal("b out", side="SELL", quantity=10, strategy_name="B"))
+        assert sale.is_waiting
+        out = await engine.execute.execute(a_signal("out", **({"side": "SELL", "quantity": None, "strategy_name": "A"} | fields)))
+        await until(lambda: scene.venue_orders(out) != [])
+        out = await engine.orders.get(out.order_id)
+        assert (out.quantity, out.error_message) == (Decimal(10), None)
+        await fills(scene, engine, out, 10)
+        await fills(scene, engine, entry, 10)
+        await until(lambda: scene.venue_orders(sale) != [])
+        assert (await engine.orders.get(sale.order_id)).quantity == 10

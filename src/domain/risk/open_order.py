@@ -36,6 +36,8 @@ class OpenExposure(NamedTuple):
     """See `LiveOrder.may_trade`."""
     waits_with: Decimal | None = None
     """Of an exit that waits: the units that it was for when it came. It takes none before it is sized again. None: it is none."""
+    awaits_own_entries: bool = False
+    """A plain sale that leaves only once its strategy's own entries have brought all that it sells: nothing of what others hold."""
 
     @property
     def parts(self) -> tuple[tuple[str, Decimal], ...]:
@@ -96,6 +98,9 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         is_leg=is_leg,
         may_trade=order.may_trade,
         waits_with=waits_with,
+        awaits_own_entries=intent.terms.position_effect is None
+        and order.wait is not None
+        and order.wait.reason is WaitReason.ENTRY,
     )
     return exposure._replace(shares=_shares(order, units)) if intent.shares else exposure
 

@@ -161,6 +161,16 @@ class AccountBook:
         later = (each for each in self._waiting.values() if each.order_id > judged)
         return (*later, self.open[judged]) if judged in self.open else tuple(later)
 
+    def not_of_held(self, holding: InstrumentFigures, whose: str | None, judged: UUID | None) -> tuple[OpenExposure, ...]:
+        """Of one instrument: `uncounted` orders, and waiting sales of other strategies, which will be of nothing that is held now.
+        `whose`: the strategy; None: all are its.
+        """
+        left_out = {each.order_id: each for each in self.uncounted(judged)}
+        if whose is not None:
+            sales = (each for each in self._waiting.values() if each.awaits_own_entries and not each.units_of(whose))
+            left_out |= {each.order_id: each for each in sales}
+        return tuple(each for each in left_out.values() if each.instrument_key == holding.key)
+
     def last_alike(self, strategy_name: str, key: str, alike: str, judged: UUID | None) -> SentOrder | None:
         """The newest order of the strategy in the instrument `key` with this likeness, whether it was sent or is about to be."""
         uncounted = {judged, *(each.order_id for each in self.uncounted(judged))}

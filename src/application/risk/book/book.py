@@ -213,7 +213,7 @@ class RiskBook:
             closed_because=closed_because,
             auto_trading=auto_trading,
             halt=halt,
-            exposure=without(holding, uncounted),
+            exposure=without(holding, account.not_of_held(holding, self.whose(strategy_name), judged)),
             own=self._own(holding, strategy_name, uncounted),
             difference=account.differences.get(holding.key, ZERO),
             differs_by_product=holding.key in account.product_differences,
@@ -287,12 +287,13 @@ class RiskBook:
         whose, uncounted = self.whose(strategy_name), account.uncounted(judged)
         orders = holding.orders_of(whose)
         later = tuple(each for each in uncounted if each.order_id != judged and each.order_id in orders)
-        left_out = {each.order_id for each in uncounted}
+        not_of_held = account.not_of_held(holding, whose, judged)
+        left_out = {each.order_id for each in not_of_held}
         own, difference = self._own(holding, strategy_name, uncounted), account.differences.get(holding.key, ZERO)
         others = tuple(each for each in orders.values() if each.may_trade and not (left_out and each.order_id in left_out))
         difference_of = partial(account.difference_of, holding.key)
         parts = holding.parts_under(None if whose is None else [whose], difference_of, left_out)
-        exposure = without(holding, uncounted)
+        exposure = without(holding, not_of_held)
         is_of_a_kill = strategy_name == FLATTEN
         return Standing(
             whose or f"account {account_id}", own, exposure, difference, others, later=later, parts=parts, is_of_a_kill=is_of_a_kill
