@@ -11,11 +11,14 @@ import pytest
 
 from liveorder.application.engine.engine import Engine
 from liveorder.application.orders.last_fills import LATEST_SECONDS
+from liveorder.domain.errors import StoreUnavailable
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Filled
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import LAX, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_positions_at_exits import SHORTS, an_exit, at_venue, notices_of
+from tests.engine.test_store_failures import allow_reading_only, allow_writing, holds, losing_replies
 
 D = Decimal
 BY_HAND = STILL.model_copy(update={"fills": Fills(automatic=False)})
@@ -185,3 +188,29 @@ async def test_what_ended_a_minute_ago_is_not_asked_for(tmp_path: Path) -> None:
         asked = count_finds(scene)
         assert (await engine.execute.execute(an_exit())).status == "REJECTED"
         assert asked == []
+
+
+async def test_where_the_last_fill_cannot_be_stored_nothing_is_sent_until_it_can(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living(**NO_LOOKS) as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=D(10), time_in_force="GTC"))
+        await filled_late(scene, entry, 4)
+        await engine.cancel.cancel(entry.order_id)
+        allow_reading_only(scene, engine)
+        with pytest.raises(StoreUnavailable):
+            await engine.execute.execute(an_exit())
+        allow_writing(scene, engine)
+        out = await closed(scene, engine, await engine.execute.execute(an_exit()))
+        assert (out.filled_quantity, at_venue(scene)) == (D(4), D(0))
+
+
+async def test_a_last_fill_that_was_stored_with_its_reply_lost_counts(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living(**NO_LOOKS) as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=D(10), time_in_force="GTC"))
+        await filled_late(scene, entry, 4)
+        await engine.cancel.cancel(entry.order_id)
+        lost = iter([True])
+        losing_replies(engine, lambda commit: holds(commit, Filled) and next(lost, False))
+        with pytest.raises(StoreUnavailable):
+            await engine.execute.execute(an_exit())
+        out = await closed(scene, engine, await engine.execute.execute(an_exit()))
+        assert (out.filled_quantity, at_venue(scene)) == (D(4), D(0))

@@ -43,7 +43,9 @@ class LastFills:
             ended[order.order_id] = self._clock.monotonic(), order
 
     async def ask(self, gateway: Gateway, instrument: Instrument) -> None:
-        """Have booked what the orders filled that ended in this instrument."""
+        """Have booked what the orders filled that ended in this instrument. Raises `StoreUnavailable` where that cannot be stored:
+        nothing may be sized by what is held then.
+        """
         ended = self._young(gateway.account_id, instrument.key)
         if not ended:
             return

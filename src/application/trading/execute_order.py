@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -403,12 +403,16 @@ class ExecuteOrder:
         signal that may close; the last fills, of any that depends on what is held.
         """
         standing = self._standing(gateway, signal, instrument, order_id)
-        async with asyncio.TaskGroup() as group:
-            if self._depends_on_holdings(gateway, signal, instrument):
-                group.create_task(self._last_fills.ask(gateway, instrument))
-            if may_close(signal, standing) and standing.heard_difference is None:
-                group.create_task(self._positions.confirm(gateway, instrument))
-            return await gateway.price(instrument, side_for_price(signal, standing), is_urgent=is_urgent)
+        question, beside = gateway.price(instrument, side_for_price(signal, standing), is_urgent=is_urgent), list[Awaitable[None]]()
+        if self._depends_on_holdings(gateway, signal, instrument):
+            beside.append(self._last_fills.ask(gateway, instrument))
+        if may_close(signal, standing) and standing.heard_difference is None:
+            beside.append(self._positions.confirm(gateway, instrument))
+        if not beside:
+            return await question
+        price = asyncio.ensure_future(question)
+        await asyncio.gather(price, *beside)
+        return price.result()
 
     async def _equity(self, gateway: Gateway, instrument: Instrument) -> Decimal | RiskRefusal:
         account = await self._figures.at_most(gateway.account_id, MAX_EQUITY_AGE_SECONDS, PATIENCE_SECONDS)
