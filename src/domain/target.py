@@ -39,7 +39,8 @@ def to_target(signal: Signal, by: Basis) -> Amount:
         return refused(signal, side_towards(signal, standing), None, _superseded(newer, by))
     if isinstance(target, RiskRefusal):
         return refused(signal, side_towards(signal, standing), None, target)
-    standing, beside = _on_the_way(signal, target, standing), _beside(signal, target, standing)
+    beside = _beside(signal, target, standing)
+    standing = standing.once_cancelled(beside)
     figures = {"held": plain(standing.own.quantity), "expected": plain(standing.expected), "target": plain(target)}
     side, in_doubt = _way_to(target, standing, signal)
     if in_doubt:

@@ -161,11 +161,13 @@ class AccountBook:
         later = (each for each in self._waiting.values() if each.order_id > judged)
         return (*later, self.open[judged]) if judged in self.open else tuple(later)
 
-    def not_of_held(self, holding: InstrumentFigures, whose: str | None, judged: UUID | None) -> tuple[OpenExposure, ...]:
+    def not_of_held(
+        self, holding: InstrumentFigures, whose: str | None, uncounted: Iterable[OpenExposure]
+    ) -> tuple[OpenExposure, ...]:
         """Of one instrument: `uncounted` orders, and waiting sales of other strategies, which will be of nothing that is held now.
         `whose`: the strategy; None: all are its.
         """
-        left_out = {each.order_id: each for each in self.uncounted(judged)}
+        left_out = {each.order_id: each for each in uncounted}
         if whose is not None:
             sales = (each for each in self._waiting.values() if each.awaits_own_entries and not each.units_of(whose))
             left_out |= {each.order_id: each for each in sales}

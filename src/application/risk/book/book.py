@@ -213,7 +213,7 @@ class RiskBook:
             closed_because=closed_because,
             auto_trading=auto_trading,
             halt=halt,
-            exposure=without(holding, account.not_of_held(holding, self.whose(strategy_name), judged)),
+            exposure=without(holding, account.not_of_held(holding, self.whose(strategy_name), uncounted)),
             own=self._own(holding, strategy_name, uncounted),
             difference=account.differences.get(holding.key, ZERO),
             differs_by_product=holding.key in account.product_differences,
@@ -287,7 +287,7 @@ class RiskBook:
         whose, uncounted = self.whose(strategy_name), account.uncounted(judged)
         orders = holding.orders_of(whose)
         later = tuple(each for each in uncounted if each.order_id != judged and each.order_id in orders)
-        not_of_held = account.not_of_held(holding, whose, judged)
+        not_of_held = account.not_of_held(holding, whose, uncounted)
         left_out = {each.order_id for each in not_of_held}
         own, difference = self._own(holding, strategy_name, uncounted), account.differences.get(holding.key, ZERO)
         others = tuple(each for each in orders.values() if each.may_trade and not (left_out and each.order_id in left_out))
