@@ -111,13 +111,16 @@ class AccountConfig:
 
     def tables_of(self, strategy_name: str, instrument: Instrument) -> tuple[LimitTable, ...]:
         """Those that an order of the strategy in the instrument has to pass beside the account's limits."""
-        return tuple(table for table in self.tables if table.covers(strategy_name, instrument.key))
+        if not self.tables:
+            return ()
+        key = instrument.key
+        return tuple(table for table in self.tables if table.covers(strategy_name, key))
 
     def is_long_only(self, strategy_name: str, instrument: Instrument) -> bool:
         """Whether the account, or a table of limits, forbids the strategy to sell the instrument short."""
         _, limits = self.limits_in(instrument.currency)
         tables = self.tables_of(strategy_name, instrument)
-        return not all(each.allow_short_selling for each in (limits, *(table.limits for table in tables)))
+        return not (limits.allow_short_selling and all(table.limits.allow_short_selling for table in tables))
 
     def sizing_limits(self, strategy_name: str, instrument: Instrument) -> RiskLimits:
         """The limits in the instrument's currency, with the `position_size` of its tables in place of the account's."""

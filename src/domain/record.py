@@ -34,7 +34,9 @@ class Record(Struct, metaclass=RecordMeta, frozen=True):
         form_of(type(self)).check(self)
 
     def but(self, **changes: Any) -> Self:
-        """The same with other values."""
+        """The same with other values; itself, where it has them already."""
+        if all(getattr(self, name, NODEFAULT) is value for name, value in changes.items()):
+            return self
         return replace(self, **changes)
 
     def to_json(self) -> str:

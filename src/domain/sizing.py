@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from liveorder.domain.amount import Basis
@@ -193,7 +194,9 @@ def size(
     amount = amount_of(signal, by)
     limit_price, stop_price, too_low = _to_tick(signal, amount.side, instrument)
     time_in_force, timeout_seconds = _how_long(signal, instrument, terms)
-    asked = terms_of(signal, amount.side).but(
+    asked = terms_of(
+        signal,
+        amount.side,
         quantity=amount.quantity,
         notional=amount.notional,
         position_effect=amount.effect,
@@ -232,10 +235,10 @@ def size(
 _SAID = tuple(name for name in OrderTerms.__struct_fields__ if name in Signal.model_fields and name != "hours")
 
 
-def terms_of(signal: Signal, side: Side) -> OrderTerms:
-    """What the signal says of the order, by the same names; what it leaves open is as by default, but for the side."""
+def terms_of(signal: Signal, side: Side, **settled: Any) -> OrderTerms:
+    """What the signal says of the order, by the same names, but for what is `settled`; what it leaves open is as by default."""
     said = {name: value for name in _SAID if (value := getattr(signal, name)) is not None}
-    return OrderTerms(**said | {"side": side})
+    return OrderTerms(**said | {"side": side} | settled)
 
 
 def _fresh(price: Price | None, now: datetime, limits: RiskLimits) -> Price | None:

@@ -21,7 +21,7 @@ from liveorder.domain.position_owner import FLATTEN, PositionOwner
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, Stake, assess
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import OrderType, PositionEffect, Side
+from liveorder.domain.values import OrderType, PositionEffect, Product, Side
 from tests.builders import (
     ACKNOWLEDGED,
     KEY,
@@ -594,6 +594,41 @@ def test_what_is_about_to_go_to_another_strategy_is_not_closed_by_the_giver_nor_
     assert figures(of("A", account).quantity, of("B", account).quantity, of("C", account).quantity) == (6, 0, 0)
     account.book.expect(going, is_over=True)
     assert figures(of("A", account).quantity, of("B", account).quantity) == (10, -3)
+
+
+LEAVES = PositionChange("U1", "trend", SPY, "TRANSFER", Decimal(-4), Decimal(500), START)
+CHANGES: dict[str, Callable[[Account], object]] = {
+    "a fill": lambda account: account.trade(5, 500, order_id=OTHER_ID),
+    "an order": lambda account: account.book.track(limit_order(order_id=OTHER_ID)),
+    "a reservation": lambda account: account.book.reserve(limit_order(order_id=OTHER_ID)),
+    "the end of one": lambda account: account.book.release(UUID(int=3)),
+    "a step of an order": lambda account: account.book.follow((), then(limit_order(order_id=UUID(int=3)), SENT, fill("x3", 1, 10))),
+    "a price": lambda account: account.book.mark(SPY.key, Price(Decimal(7), START)),
+    "another difference": lambda account: account.book.set_unreconciled("U1", SPY.key, Decimal(7)),
+    "no difference": lambda account: account.book.clear_unreconciled("U1", SPY.key),
+    "a place": lambda account: account.book.place("U1", SPY.key, {Product.CNC: Decimal(10)}),
+    "a transfer": lambda account: account.book.expect([LEAVES]),
+    "whose they are": lambda account: account.book.judge_by(PositionOwner.ACCOUNT),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_standing_is_as_of_the_last_change(change: Callable[[Account], object]) -> None:
+    account = Account()
+    account.trade(10, 500)
+    account.book.set_unreconciled("U1", SPY.key, Decimal(8))
+    account.book.reserve(limit_order(order_id=UUID(int=3)))
+    before = account.book.standing("U1", "trend", SPY)
+    assert account.book.standing("U1", "trend", SPY) is before
+    change(account)
+    assert account.book.standing("U1", "trend", SPY) != before
+
+
+def test_a_standing_is_of_its_own_account() -> None:
+    account = Account()
+    account.trade(10, 500)
+    others = [account.book.standing(name, "trend", SPY).own.quantity for name in ("U2", "U1", "U2")]
+    assert figures(*others) == (0, 10, 0)
 
 
 def test_an_order_for_several_strategies_takes_of_each_its_share() -> None:

@@ -42,6 +42,10 @@ class LastFills:
             ended = self._young(order.intent.account_id, order.intent.instrument.key)
             ended[order.order_id] = self._clock.monotonic(), order
 
+    def are_due(self, account_id: str, key: str) -> bool:
+        """Whether an order ended in this instrument that `ask` would ask for."""
+        return (account_id, key) in self._ended and bool(self._young(account_id, key))
+
     async def ask(self, gateway: Gateway, instrument: Instrument) -> None:
         """Have booked what the orders filled that ended in this instrument. Raises `StoreUnavailable` where that cannot be stored:
         nothing may be sized by what is held then.

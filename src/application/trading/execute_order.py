@@ -404,7 +404,7 @@ class ExecuteOrder:
         """
         standing = self._standing(gateway, signal, instrument, order_id)
         question, beside = gateway.price(instrument, side_for_price(signal, standing), is_urgent=is_urgent), list[Awaitable[None]]()
-        if self._depends_on_holdings(gateway, signal, instrument):
+        if self._last_fills.are_due(gateway.account_id, instrument.key) and self._depends_on_holdings(gateway, signal, instrument):
             beside.append(self._last_fills.ask(gateway, instrument))
         if may_close(signal, standing) and standing.heard_difference is None:
             beside.append(self._positions.confirm(gateway, instrument))
@@ -445,6 +445,8 @@ class ExecuteOrder:
         if sized.intent.terms.side is Side.BUY:
             return sized
         intent = await self._fees.sellable(gathered.gateway, sized.intent)
+        if intent is sized.intent:
+            return sized
         if intent.terms.quantity != sized.intent.terms.quantity and intent.terms.position_effect is None:
             sized = replace(sized, in_the_way=(), awaits_entries=False)  # what was missing of it was kept as a fee
         return replace(sized, intent=intent)
@@ -745,20 +747,23 @@ class Turn:
     __slots__ = ("_came", "_queue")
 
     def __init__(self, queue: deque[Turn]) -> None:
-        self._queue, self._came = queue, asyncio.Event()
+        self._queue = queue
+        self._came: asyncio.Future[None] | None = None
+        """Of one that is waited for."""
         queue.append(self)
 
     async def comes(self) -> None:
         """Wait until all that came earlier are decided."""
-        while self._queue[0] is not self:
-            await self._came.wait()
+        if self._queue[0] is not self:
+            self._came = asyncio.get_running_loop().create_future()
+            await self._came
 
     def ends(self) -> None:
         """It is decided, or never will be."""
         if self in self._queue:
             self._queue.remove(self)
-            if self._queue:
-                self._queue[0]._came.set()
+            if self._queue and (came := self._queue[0]._came) is not None and not came.done():
+                came.set_result(None)
 
 
 class Turns:

@@ -15,6 +15,7 @@ from liveorder.application.risk.book.tallies import Tallies
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
+from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, SentOrder, likeness, open_exposure
@@ -58,7 +59,9 @@ class AccountBook:
     """A change notes which instrument it touches; `refresh` brings the sums up to date, in time proportional to those."""
 
     def __init__(self, account_id: str, prices: Mapping[str, Price]) -> None:
-        self._account_id, self._prices = account_id, prices
+        self.account_id, self._prices = account_id, prices
+        self.changes = 0
+        """How often anything of it changed: what was worked out of it holds as long as this is the same."""
         self._tracked: dict[UUID, _Weighed] = {}
         self._reserved: dict[UUID, _Weighed] = {}
         self._holdings: dict[str, InstrumentFigures] = {}
@@ -93,8 +96,12 @@ class AccountBook:
 
     def follow(self, order: LiveOrder) -> None:
         """What was reserved for the order is durable."""
-        self._reserved.pop(order.order_id, None)
-        self.track(order)
+        reserved = self._reserved.pop(order.order_id, None)
+        if reserved is not None and reserved.order is order and reserved.exposure is not None:
+            self._tracked[order.order_id] = reserved
+            self._recount(order)
+        else:
+            self.track(order)
 
     def reserve(self, order: LiveOrder) -> None:
         self._reserved[order.order_id] = self._weighed(order)
@@ -122,6 +129,7 @@ class AccountBook:
 
     def _recount(self, order: LiveOrder) -> None:
         """Count the worse of what is durable of this order and what is reserved for it, in place of what was counted."""
+        self.changes += 1
         order_id, instrument = order.order_id, order.intent.instrument
         durable, reserved = self._tracked.get(order_id), self._reserved.get(order_id)
         counted, worst = self.open.get(order_id), _worse(durable, reserved)
@@ -156,17 +164,19 @@ class AccountBook:
 
     def uncounted(self, judged: UUID | None) -> tuple[OpenExposure, ...]:
         """What does not count where the order `judged` is judged: that itself, and later ones that wait. None: all count."""
-        if judged is None:
+        if judged is None or not (self._waiting or judged in self.open):
             return ()
         later = (each for each in self._waiting.values() if each.order_id > judged)
         return (*later, self.open[judged]) if judged in self.open else tuple(later)
 
     def not_of_held(
-        self, holding: InstrumentFigures, whose: str | None, uncounted: Iterable[OpenExposure]
+        self, holding: InstrumentFigures, whose: str | None, uncounted: Sequence[OpenExposure]
     ) -> tuple[OpenExposure, ...]:
         """Of one instrument: `uncounted` orders, and waiting sales of other strategies, which will be of nothing that is held now.
         `whose`: the strategy; None: all are its.
         """
+        if not (uncounted or self._waiting):
+            return ()
         left_out = {each.order_id: each for each in uncounted}
         if whose is not None:
             sales = (each for each in self._waiting.values() if each.awaits_own_entries and not each.units_of(whose))
@@ -190,12 +200,16 @@ class AccountBook:
     def hold(self, key: str, strategy_name: str, row_key: str, state: str) -> None:
         """The row of one of the positions in the instrument `key` is this now."""
         self.holding(key, "").hold(strategy_name, row_key, state)
-        self._touched.add(key)
+        self._touch(key)
 
     def touch(self, key: str) -> None:
         """The price changed."""
         if key in self._holdings:
-            self._touched.add(key)
+            self._touch(key)
+
+    def _touch(self, key: str) -> None:
+        self.changes += 1
+        self._touched.add(key)
 
     def holding(self, key: str, currency: str) -> InstrumentFigures:
         if (known := self._holdings.get(key)) is None:
@@ -222,18 +236,36 @@ class AccountBook:
         """By strategy and contract."""
         if key not in self._holdings:
             return {}
-        return {holding_of(self._account_id, row_key): held for row_key, held in self._holdings[key].parts().items()}
+        return {holding_of(self.account_id, row_key): held for row_key, held in self._holdings[key].parts().items()}
 
     def units_by_product(self, key: str) -> Mapping[HoldingKey, Mapping[Product | None, Decimal]]:
         """Signed units by strategy and contract, then by product; under None what is of no known product."""
         if key not in self._holdings:
             return {}
         figures = self._holdings[key]
-        return {holding_of(self._account_id, row_key): figures.units_by_product(row_key) for row_key in figures.stored}
+        return {holding_of(self.account_id, row_key): figures.units_by_product(row_key) for row_key in figures.stored}
 
     def place(self, key: str, theirs: Mapping[Product | None, Decimal]) -> None:
         if key in self._holdings:
+            self.changes += 1
             self._holdings[key].place(theirs)
+
+    def expect(self, change: PositionChange, *, is_over: bool) -> None:
+        self.changes += 1
+        units = change.quantity.copy_negate() if is_over else change.quantity
+        self.holding(change.instrument.key, change.instrument.currency).change(change.strategy_name, units)
+
+    def differ(self, key: str, difference: Decimal | None, by_product: Mapping[Product | None, Decimal] | None) -> None:
+        """The broker's less ours, None where it is not known; by product, where it keeps a position for each."""
+        self.agree(key)
+        self.differences[key] = difference
+        if by_product:
+            self.product_differences[key] = by_product
+
+    def agree(self, key: str) -> None:
+        self.changes += 1
+        self.differences.pop(key, None)
+        self.product_differences.pop(key, None)
 
     def difference_of(self, key: str, product: Product | None) -> Decimal | None:
         if (by_product := self.product_differences.get(key)) is not None:

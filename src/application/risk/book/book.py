@@ -46,13 +46,15 @@ class RiskBook:
         self._accounts: dict[str, AccountBook] = {}
         self._absorbed: Sequence[LedgerRow] = ()
         self._positions = PositionOwner.STRATEGY
+        self._answered: tuple[tuple[object, ...], Standing] | None = None
+        """What was asked for last with `standing`, as of which change, and the answer."""
         self.late: dict[tuple[str, str], None] = {}
         """Accounts, and keys of the rows, of positions that are to be read from the log: see `KeptHolding.is_late`."""
         self.some_is_late = asyncio.Event()
 
     def judge_by(self, positions: PositionOwner) -> None:
         """Whose positions orders may close; the strategies' own at first."""
-        self._positions = positions
+        self._positions, self._answered = positions, None
 
     # --- following the log -------------------------------------------------------------------------------------------------
 
@@ -118,8 +120,7 @@ class RiskBook:
     def expect(self, changes: Iterable[PositionChange], *, is_over: bool = False) -> None:
         """These are about to be stored: no order may close what they take. `is_over`: they are booked, or come to nothing."""
         for each in changes:
-            holding = self._account(each.account_id).holding(each.instrument.key, each.instrument.currency)
-            holding.change(each.strategy_name, each.quantity.copy_negate() if is_over else each.quantity)
+            self._account(each.account_id).expect(each, is_over=is_over)
 
     def release(self, order_id: UUID) -> None:
         """What is durable of the order counts again, if anything is. Releasing twice is releasing once."""
@@ -152,10 +153,8 @@ class RiskBook:
         Where it is known, what surely reduces both positions may still go out.
         """
         account = self._account(account_id)
-        account.product_differences.pop(instrument_key, None)
-        if by_product:
-            account.product_differences[instrument_key] = by_product
-        account.differences[instrument_key] = None if theirs is None else theirs - account.quantity(instrument_key)
+        difference = None if theirs is None else theirs - account.quantity(instrument_key)
+        account.differ(instrument_key, difference, by_product)
 
     def place(self, account_id: str, instrument_key: str, theirs: Mapping[Product | None, Decimal]) -> None:
         """Note where what we hold of no known product is, by what the broker holds under each, as long as that is one place."""
@@ -163,9 +162,7 @@ class RiskBook:
 
     def clear_unreconciled(self, account_id: str, instrument_key: str) -> None:
         """Our position is the broker's again."""
-        account = self._account(account_id)
-        account.differences.pop(instrument_key, None)
-        account.product_differences.pop(instrument_key, None)
+        self._account(account_id).agree(instrument_key)
 
     def unreconciled(self, account_id: str) -> frozenset[str]:
         """Keys of the instruments in which our position is not the broker's."""
@@ -279,24 +276,37 @@ class RiskBook:
 
     def standing(self, account_id: str, strategy_name: str, instrument: Instrument, judged: UUID | None = None) -> Standing:
         """What a strategy has of the instrument now, for the order `judged`: without it, and without later ones that wait. Takes as
-        long as the strategy has open orders in it.
+        long as the strategy has open orders in it; none where nothing of the account changed since it was asked for last.
         """
         account = self._account(account_id)
         holding = account.holding(instrument.key, instrument.currency)
         account.refresh()
+        asked = account_id, account.changes, strategy_name, holding.key, judged
+        if self._answered is None or self._answered[0] != asked:
+            self._answered = asked, self._standing(account, holding, strategy_name, judged)
+        return self._answered[1]
+
+    def _standing(self, account: AccountBook, holding: InstrumentFigures, strategy_name: str, judged: UUID | None) -> Standing:
         whose, uncounted = self.whose(strategy_name), account.uncounted(judged)
         orders = holding.orders_of(whose)
-        later = tuple(each for each in uncounted if each.order_id != judged and each.order_id in orders)
+        later = tuple([each for each in uncounted if each.order_id != judged and each.order_id in orders])
         not_of_held = account.not_of_held(holding, whose, uncounted)
         left_out = {each.order_id for each in not_of_held}
         own, difference = self._own(holding, strategy_name, uncounted), account.differences.get(holding.key, ZERO)
-        others = tuple(each for each in orders.values() if each.may_trade and not (left_out and each.order_id in left_out))
+        others = tuple([each for each in orders.values() if each.may_trade and not (left_out and each.order_id in left_out)])
         difference_of = partial(account.difference_of, holding.key)
         parts = holding.parts_under(None if whose is None else [whose], difference_of, left_out)
         exposure = without(holding, not_of_held)
         is_of_a_kill = strategy_name == FLATTEN
         return Standing(
-            whose or f"account {account_id}", own, exposure, difference, others, later=later, parts=parts, is_of_a_kill=is_of_a_kill
+            whose or f"account {account.account_id}",
+            own,
+            exposure,
+            difference,
+            others,
+            later=later,
+            parts=parts,
+            is_of_a_kill=is_of_a_kill,
         )
 
     def lacking(self, account_id: str, instrument: Instrument, theirs: Decimal) -> Decimal:

@@ -90,10 +90,11 @@ class InstrumentFigures:
 
     def stake_of(self, strategy_name: str) -> Stake:
         """What is about to leave it is not there any more, and what is about to come is not there yet."""
-        held = total(self._part(key).quantity for key in self.rows.get(strategy_name, ()))
+        held = total([self._part(key).quantity for key in self.rows.get(strategy_name, ())])
         if self.leaving:
             held = _once_left(held, self.leaving.get(strategy_name, ZERO))
-        return self.open_of.get(strategy_name, _NO_STAKE)._replace(quantity=held)
+        _, buys, sells = self.open_of.get(strategy_name, _NO_STAKE)
+        return Stake(held, buys, sells)
 
     def orders_of(self, strategy_name: str | None) -> Mapping[UUID, OpenExposure]:
         """Open orders of a strategy; None: of all."""
