@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from functools import cached_property
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.record import Later, Record
@@ -17,7 +18,7 @@ class TickRule(Record):
     tick_size: Quantity
 
 
-class Instrument(Record):
+class Instrument(Record, dict=True):
     """One tradable contract. Identity is `key`; tick, lot, multiplier and calendar come from the `instruments` port."""
 
     symbol: str
@@ -46,7 +47,7 @@ class Instrument(Record):
     strike: Price | None = None
     right: OptionRight | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Identity as text: `EXCHANGE:SYMBOL`, with expiry, strike and right where it has them; of a CFD, that and its currency."""
         if self.asset_class is AssetClass.CFD:
