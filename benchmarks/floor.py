@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import psycopg
+from msgspec.structs import replace
 from psycopg.types.numeric import Int8
 
 from benchmarks.engines import CLOCK, new_store

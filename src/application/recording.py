@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.order_store import Commit, OrderStore
@@ -43,8 +44,7 @@ _DECLARING = (
 """The modules of the domain that declare events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why events are recorded: who acts, what it all goes back to, what led to it directly, and when it happened if reported."""
 
     actor: str = ENGINE

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from liveorder.domain.identifiers import KeyRing
 
@@ -12,8 +13,7 @@ SIGNAL = ""
 """The `plan` of a signal itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyClaim:
+class IdempotencyClaim(Struct, frozen=True):
     """One signal, one order. Unique by namespace, account, signal id and plan.
 
     `client_order_id` is what the broker knows the order by, derived once by `key_version`. `fingerprint` is of the content.
@@ -29,8 +29,7 @@ class IdempotencyClaim:
     plan: str = SIGNAL
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
+class Recognition(Struct, frozen=True):
     """How a signal that came before is recognised, whatever settings and releases were in force then.
 
     `account_id` None: it names no account, and may be known on any. `client_order_ids`: an order that was adopted from the broker

@@ -7,11 +7,13 @@ which events it amounts to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from liveorder.domain.values import OrderType, Product, Side, TradingHours
 
@@ -38,8 +40,7 @@ class CloseCause(StrEnum):
     BY_BROKER = "BY_BROKER"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionReport:
+class ExecutionReport(Struct, frozen=True, kw_only=True):
     """Common to all reports. `occurred_at` is the broker's time, UTC, if it was reported."""
 
     client_order_id: str | None = None
@@ -47,22 +48,19 @@ class ExecutionReport:
     occurred_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted(ExecutionReport):
+class Accepted(ExecutionReport, frozen=True, kw_only=True):
     """The order is at the broker. `effective_quantity` when the broker fixed or changed it (a cash order)."""
 
     effective_quantity: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRejected(ExecutionReport):
+class OrderRejected(ExecutionReport, frozen=True, kw_only=True):
     """The order itself will not trade. Not used for a refused cancel, replace or duplicate request."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution(ExecutionReport):
+class Execution(ExecutionReport, frozen=True, kw_only=True):
     """One fill. `execution_id` is the same on every path that can report it. `quantity` is of this fill only."""
 
     execution_id: str
@@ -74,8 +72,7 @@ class Execution(ExecutionReport):
     """None: the instrument's. Of a coin that is bought it may be the coin (BTC of BTC/USD): so much of it did not arrive."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionCorrected(ExecutionReport):
+class ExecutionCorrected(ExecutionReport, frozen=True, kw_only=True):
     """`execution_id` stands in place of `corrects`, with these values; with none, where the broker takes a fill back that way.
 
     `supersedes`: what `corrects` corrected, and so on back to the fill, the newest first. Whoever missed `corrects` needs it.
@@ -90,15 +87,13 @@ class ExecutionCorrected(ExecutionReport):
     commission_currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionBusted(ExecutionReport):
+class ExecutionBusted(ExecutionReport, frozen=True, kw_only=True):
     """The fill `execution_id` did not happen."""
 
     execution_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commission(ExecutionReport):
+class Commission(ExecutionReport, frozen=True, kw_only=True):
     """The commission of one fill, reported separately. Replaces the commission known before."""
 
     execution_id: str
@@ -106,38 +101,33 @@ class Commission(ExecutionReport):
     commission_currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelIsPending(ExecutionReport):
+class CancelIsPending(ExecutionReport, frozen=True, kw_only=True):
     """The broker took our cancel and has not done it yet. `request_id` when it names the cancel."""
 
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRejected(ExecutionReport):
+class CancelRejected(ExecutionReport, frozen=True, kw_only=True):
     """The broker will not cancel; the order stands as it is. `request_id` when the answer names it."""
 
     reason: str = ""
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderClosed(ExecutionReport):
+class OrderClosed(ExecutionReport, frozen=True, kw_only=True):
     """Cancelled, expired or done for the day: what was not filled by now will not be."""
 
     cause: CloseCause
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplaceIsPending(ExecutionReport):
+class ReplaceIsPending(ExecutionReport, frozen=True, kw_only=True):
     """The broker took our replace and has not done it yet. `request_id` when it names the replace."""
 
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderReplaced(ExecutionReport):
+class OrderReplaced(ExecutionReport, frozen=True, kw_only=True):
     """The order now stands so. A value that is None did not change. A new `broker_order_id` names the order from here on."""
 
     quantity: Decimal | None = None
@@ -147,16 +137,14 @@ class OrderReplaced(ExecutionReport):
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplaceRejected(ExecutionReport):
+class ReplaceRejected(ExecutionReport, frozen=True, kw_only=True):
     """The broker will not replace; the order stands as it was."""
 
     reason: str = ""
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRestated(ExecutionReport):
+class OrderRestated(ExecutionReport, frozen=True, kw_only=True):
     """The broker changed the order unasked (a split, a renewal, a change by phone). None did not change.
 
     `split_ratio` is new units for each old one: past fills count in the new units from here on.
@@ -169,13 +157,11 @@ class OrderRestated(ExecutionReport):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderTriggered(ExecutionReport):
+class OrderTriggered(ExecutionReport, frozen=True, kw_only=True):
     """A stop's condition was met: it works in the market now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderSnapshot(ExecutionReport):
+class OrderSnapshot(ExecutionReport, frozen=True, kw_only=True):
     """The order as the broker has it now: the answer to a question, not an event.
 
     `filled_quantity` and `average_price` are cumulative. `executions` are the fills that count, as the same answer listed them, a
@@ -215,7 +201,7 @@ def answering(report: ExecutionReport, request_id: str | None) -> ExecutionRepor
 
 def described(report: ExecutionReport) -> dict[str, Any]:
     """The report as JSON-ready fields, for the record of what could not be matched. Hours are named where they are extended."""
-    fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
+    fields = {name: getattr(report, name) for name in report.__struct_fields__}
     given = {name: _plain(value) for name, value in fields.items() if value is not None and value is not TradingHours.REGULAR}
     return {"report": type(report).__name__} | given
 

@@ -20,6 +20,8 @@ from json.encoder import encode_basestring as _quoted
 from typing import Any, NewType
 from uuid import UUID, SafeUUID, uuid5
 
+from msgspec import Struct
+
 OrderId = NewType("OrderId", UUID)
 ClientOrderId = NewType("ClientOrderId", str)
 RequestId = NewType("RequestId", str)
@@ -41,8 +43,7 @@ _new, _set = object.__new__, object.__setattr__
 _STREAMS = UUID("5b0c6f0e-6a52-5c58-9c1c-5f2b0e4d7a11")
 
 
-@dataclass(frozen=True, slots=True)
-class SignalKey:
+class SignalKey(Struct, frozen=True):
     """A signal's identity: one key, at most one order, for ever. Its text never changes."""
 
     namespace: str

@@ -8,11 +8,13 @@ So what is held is a function of the set of effective fills.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position
@@ -41,8 +43,7 @@ class BookedFill(NamedTuple):
         return bool(self.quantity) or (self.fee is not None and bool(self.fee.amount))
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True):
     position: Position
     opened: int = 0
     """Place in the log of the fill with which the position last left zero or crossed it; 0 before any fill."""

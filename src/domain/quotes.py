@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from liveorder.domain.values import Side
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """Of one unit, in the instrument's currency, and when it was made (UTC)."""
 
     amount: Decimal
@@ -21,8 +21,7 @@ class Price:
         return (now - self.at).total_seconds()
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """The best bid, the best ask and the last trade, as far as they are known: each may be of another time."""
 
     bid: Price | None = None

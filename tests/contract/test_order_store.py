@@ -296,11 +296,11 @@ async def test_a_claim_of_another_namespace_or_under_another_key_is_of_the_same_
     first, other_namespace, other_key = uuid4(), uuid4(), uuid4()
     async with opened(site.store()) as store:
         await store.append(commit(first, 1, claim=claim(first)))
-        elsewhere = replace(claim(other_namespace).claim, namespace="x", client_order_id="ANOTHER")
+        elsewhere = structs.replace(claim(other_namespace).claim, namespace="x", client_order_id="ANOTHER")
         with pytest.raises(SignalAlreadyKnown):
             await store.append(commit(other_namespace, 1, claim=replace(claim(other_namespace), claim=elsewhere)))
         adopted = claim(other_key, "adopted-order-7")
-        known_by = replace(adopted.known_by, client_order_ids=("UNHEARD", "SIGNAL1"))
+        known_by = structs.replace(adopted.known_by, client_order_ids=("UNHEARD", "SIGNAL1"))
         with pytest.raises(SignalAlreadyKnown) as known:
             await store.append(commit(other_key, 1, claim=replace(adopted, known_by=known_by)))
         assert [each.order_id for each in known.value.claims] == [first]
@@ -310,7 +310,7 @@ async def test_of_an_adoption_and_its_signal_at_once_the_first_wins(site: Site) 
     """The order was adopted under a key that an earlier release derived; the ids of the two claims have nothing in common."""
     order_id, signal = uuid4(), uuid4()
     adopted, known = claim(order_id, "adopted-order-7"), claim(signal)
-    known_by = replace(known.known_by, client_order_ids=("SIGNAL1", "adopted-order-7"))
+    known_by = structs.replace(known.known_by, client_order_ids=("SIGNAL1", "adopted-order-7"))
     async with opened(site.store()) as store:
         results = await outcomes(
             store, commit(order_id, 1, claim=adopted), commit(signal, 1, claim=replace(known, known_by=known_by))
@@ -456,7 +456,7 @@ async def test_a_halt_stands_for_commits_behind_it_in_the_same_transaction(site:
 
 async def test_a_commit_that_the_database_cannot_hold_fails_alone(site: Site) -> None:
     order_id, other, later = uuid4(), uuid4(), uuid4()
-    unheard_of = replace(claim(other), claim=replace(claim(other).claim, fingerprint="\ud800"))
+    unheard_of = replace(claim(other), claim=structs.replace(claim(other).claim, fingerprint="\ud800"))
     async with opened(site.store()) as store:
         results = await asyncio.gather(
             store.append(commit(order_id, 1)),
@@ -1308,7 +1308,7 @@ async def test_a_text_that_postgres_cannot_hold_fails_its_commit_alone(tmp_path:
     await create(site)
     order_id, other = uuid4(), uuid4()
     async with opened(site.store()) as store:
-        with_nul = replace(claim(order_id), claim=replace(claim(order_id).claim, fingerprint="a\0b"))
+        with_nul = replace(claim(order_id), claim=structs.replace(claim(order_id).claim, fingerprint="a\0b"))
         assert await outcomes(store, commit(order_id, 1, claim=with_nul), commit(other, 1)) == [StoreError, None]
     await site.remove()
 

@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from msgspec import structs
+
 from liveorder.application.ports.broker import Absence, Prepared
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
@@ -84,7 +86,7 @@ class _Rekeyed(Altered):
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
         if prepared.payload in self._retried:
             fields = json.loads(prepared.payload) | {"client_order_id": uuid4().hex[:20]}
-            prepared = replace(prepared, payload=json.dumps(fields))
+            prepared = structs.replace(prepared, payload=json.dumps(fields))
         answer: Sequence[ExecutionReport] = await self._port.submit(prepared)
         return answer
 
@@ -106,7 +108,7 @@ class _Unrecognisable(Altered):
     def _disguised(self, report: ExecutionReport) -> ExecutionReport:
         if not isinstance(report, Execution):
             return report
-        return replace(report, execution_id=f"{report.execution_id} told {uuid4().hex[:6]}-{next(self._tellings)}")
+        return structs.replace(report, execution_id=f"{report.execution_id} told {uuid4().hex[:6]}-{next(self._tellings)}")
 
 
 class _Anybodys(LeaseRow):

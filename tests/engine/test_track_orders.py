@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.broker import Absence, Prepared
@@ -214,7 +215,7 @@ async def test_an_answer_from_before_a_bust_or_a_correction_brings_nothing_back(
         old = await engine.track.ask(engine.gateways[ACCOUNT], order)
         assert isinstance(old, OrderSnapshot)
         assert (order.status, old.status) == (OrderStatus.FILLED, BrokerStatus.FILLED)
-        _answer_with(scene, old if is_listed else replace(old, executions=()))
+        _answer_with(scene, old if is_listed else structs.replace(old, executions=()))
         if corrected_to:
             await scene.control.correct(execution_id, Decimal(corrected_to), Decimal(400))
         else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.lifecycle import OrderStatus

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from liveorder.application.ports.broker import Broker, BrokerRequest, Prepared
 from liveorder.domain.execution_report import ExecutionReport

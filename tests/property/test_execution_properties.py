@@ -1,12 +1,12 @@
 """What is filled follows from the set of what was told: never from the order it came in, nor how often."""
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from liveorder.domain import execution_report as r
 from liveorder.domain.order import LiveOrder

@@ -5,13 +5,14 @@ The book is kept here in the plainest way. While reports are missing the three a
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
 from typing import Any, TypeAlias
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from liveorder.application.reporting.projector import BatchProjector
 from liveorder.application.risk.book import AccountLedger, entries_between, position_key

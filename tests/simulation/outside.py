@@ -142,7 +142,7 @@ def shown(answer: Any) -> str:
     if isinstance(answer, list | tuple):
         return "[" + ", ".join(shown(item) for item in answer) + "]"
     if isinstance(answer, ExecutionReport):
-        fields = ((name, getattr(answer, name)) for name in answer.__dataclass_fields__)
+        fields = ((name, getattr(answer, name)) for name in answer.__struct_fields__)
         said = [f"{name}={shown(value)}" for name, value in fields if value not in (None, "", (), False) and name not in _DULL]
         return f"{type(answer).__name__}({', '.join(said)})"
     return str(answer)

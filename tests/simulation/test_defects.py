@@ -8,6 +8,7 @@ from itertools import count, islice
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from liveorder.application.ports.broker import Absence, Prepared
 from liveorder.domain.broker_capabilities import BrokerCapabilities
@@ -55,7 +56,7 @@ class CountsFillsTwice(Altered):
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
         async for each in self._port.reports():
-            yield replace(each, execution_id=f"pushed-{each.execution_id}") if isinstance(each, Execution) else each
+            yield structs.replace(each, execution_id=f"pushed-{each.execution_id}") if isinstance(each, Execution) else each
 
 
 class TakesSilenceForFailure(Altered):
@@ -98,7 +99,7 @@ class ForgetsHowMuchIsFilled(Altered):
 
 
 def _emptied(snapshot: OrderSnapshot) -> OrderSnapshot:
-    return replace(snapshot, filled_quantity=snapshot.filled_quantity * 0, executions=())
+    return structs.replace(snapshot, filled_quantity=snapshot.filled_quantity * 0, executions=())
 
 
 # --- which histories show them ---

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.evidence import (
@@ -83,9 +84,9 @@ CASES = {
     "the wall clock was set back in between": Case(NOT_YET, [LATE, after(20, counted=37)]),
     "noticed late, after a restart": Case(NOT_YET, [LATE, LATER], noticed=30.0),
     "a deadline that is not known counts from the start": Case(
-        ABSENT, [after(26), after(27)], request=replace(SUBMISSION, deadline=None)
+        ABSENT, [after(26), after(27)], request=structs.replace(SUBMISSION, deadline=None)
     ),
-    "refused as a duplicate": Case(PERSON, [LATE, LATER], request=replace(SUBMISSION, is_duplicate=True)),
+    "refused as a duplicate": Case(PERSON, [LATE, LATER], request=structs.replace(SUBMISSION, is_duplicate=True)),
     "a broker whose absence proves nothing": Case(PERSON, [LATE, LATER], can=replace(CAN, trusts_absence=False)),
     "a key that cannot be asked for": Case(PERSON, [LATE, LATER], can=replace(CAN, key_support=KeySupport.NONE)),
     "a unique key, remembered": Case(
@@ -179,7 +180,9 @@ capabilities = st.builds(
     clock_skew_seconds=seconds,
     trusts_absence=st.booleans(),
 )
-submissions = st.builds(replace, st.just(SUBMISSION), deadline=st.sampled_from([None, DEADLINE]), is_duplicate=st.booleans())
+submissions = st.builds(
+    structs.replace, st.just(SUBMISSION), deadline=st.sampled_from([None, DEADLINE]), is_duplicate=st.booleans()
+)
 histories = st.builds(
     History,
     gaps=st.lists(seconds, min_size=1, max_size=5),
@@ -220,7 +223,7 @@ def without_the_lag(request: OpenRequest, noticed: float, asked: Sequence[Moment
 def before_the_deadline(
     request: OpenRequest, noticed: float, asked: Sequence[Moment], now: Moment, can: BrokerCapabilities
 ) -> Verdict:
-    return proved_by_not_finding(replace(request, deadline=None), noticed, asked, now, can)
+    return proved_by_not_finding(structs.replace(request, deadline=None), noticed, asked, now, can)
 
 
 def by_the_wall_clock_alone(
@@ -232,7 +235,9 @@ def by_the_wall_clock_alone(
 def by_our_counter_alone(
     request: OpenRequest, noticed: float, asked: Sequence[Moment], now: Moment, can: BrokerCapabilities
 ) -> Verdict:
-    return proved_by_not_finding(replace(request, started_at=START - timedelta(days=9), deadline=None), noticed, asked, now, can)
+    return proved_by_not_finding(
+        structs.replace(request, started_at=START - timedelta(days=9), deadline=None), noticed, asked, now, can
+    )
 
 
 def at_the_first_time(
@@ -254,7 +259,7 @@ def of_every_broker(request: OpenRequest, noticed: float, asked: Sequence[Moment
 
 
 def of_a_duplicate(request: OpenRequest, noticed: float, asked: Sequence[Moment], now: Moment, can: BrokerCapabilities) -> Verdict:
-    return proved_by_not_finding(replace(request, is_duplicate=False), noticed, asked, now, can)
+    return proved_by_not_finding(structs.replace(request, is_duplicate=False), noticed, asked, now, can)
 
 
 DEFECTS: Sequence[Judge] = [
@@ -275,7 +280,7 @@ GRID = [
         [0.0, -300.0, 300.0],
         [0.0, 10.0],
         [CAN, replace(CAN, trusts_absence=False), replace(CAN, key_support=KeySupport.UNIQUE)],
-        [SUBMISSION, replace(SUBMISSION, is_duplicate=True)],
+        [SUBMISSION, structs.replace(SUBMISSION, is_duplicate=True)],
     )
 ]
 
@@ -293,8 +298,8 @@ def order_with(*requests: OpenRequest) -> LiveOrder:
     return LiveOrder(intent(), requests={each.request_id: each for each in requests})
 
 
-CANCEL = replace(SUBMISSION, request_id="KEY-c1", kind=RequestKind.CANCEL)
-REPLACE = replace(SUBMISSION, request_id="KEY-r1", kind=RequestKind.REPLACE)
+CANCEL = structs.replace(SUBMISSION, request_id="KEY-c1", kind=RequestKind.CANCEL)
+REPLACE = structs.replace(SUBMISSION, request_id="KEY-r1", kind=RequestKind.REPLACE)
 NOTICED = {each.request_id: 0.0 for each in (SUBMISSION, CANCEL, REPLACE)}
 WORKING = OrderSnapshot(status=BrokerStatus.WORKING)
 
@@ -305,11 +310,11 @@ WORKING = OrderSnapshot(status=BrokerStatus.WORKING)
         (CANCEL, WORKING, LATE, [CANCEL]),
         (REPLACE, WORKING, LATE, [REPLACE]),
         (CANCEL, WORKING, EARLY, []),
-        (CANCEL, replace(WORKING, cancel_pending=True), LATE, []),
-        (REPLACE, replace(WORKING, replace_pending=True), LATE, []),
-        (REPLACE, replace(WORKING, cancel_pending=True), LATE, [REPLACE]),
-        (replace(CANCEL, unknown_since=None), WORKING, LATE, []),
-        (replace(CANCEL, request_id="KEY-c2"), WORKING, LATE, []),
+        (CANCEL, structs.replace(WORKING, cancel_pending=True), LATE, []),
+        (REPLACE, structs.replace(WORKING, replace_pending=True), LATE, []),
+        (REPLACE, structs.replace(WORKING, cancel_pending=True), LATE, [REPLACE]),
+        (structs.replace(CANCEL, unknown_since=None), WORKING, LATE, []),
+        (structs.replace(CANCEL, request_id="KEY-c2"), WORKING, LATE, []),
         (SUBMISSION, WORKING, LATE, []),
     ],
 )
@@ -324,7 +329,7 @@ def test_a_change_that_shows_no_effect_came_to_nothing_but_never_a_submission(
     [
         (SUBMISSION, after(10), False),
         (SUBMISSION, after(10.1), True),
-        (replace(SUBMISSION, deadline=None), after(0), True),
+        (structs.replace(SUBMISSION, deadline=None), after(0), True),
         (SUBMISSION, after(-300, counted=10), False),
         (SUBMISSION, after(-300, counted=10.1), True),
     ],
@@ -342,7 +347,7 @@ def test_more_filled_than_counts_may_be_from_before_a_bust(
 ) -> None:
     now = after(100).at
     order = LiveOrder(intent(), taken_back_at=None if taken_back is None else now - timedelta(seconds=taken_back))
-    answer = replace(WORKING, filled_quantity=order.filled_quantity + filled)
+    answer = structs.replace(WORKING, filled_quantity=order.filled_quantity + filled)
     assert may_be_from_before_a_bust(order, answer, now, 10.0, replace(CAN, lookup_lag_seconds=lag)) is expected
 
 
@@ -380,7 +385,7 @@ def test_what_nobody_asked_for_is_not_overtaken() -> None:
 def test_a_snapshot_that_nobody_asked_for_may_still_be_from_before_a_bust() -> None:
     busted = order_of(SENT, ACKNOWLEDGED, fill("a", 40), bust("a"))
     assert busted.taken_back_at is not None
-    told, soon = replace(WORKING, filled_quantity=Decimal(40)), busted.taken_back_at + timedelta(seconds=12.9)
+    told, soon = structs.replace(WORKING, filled_quantity=Decimal(40)), busted.taken_back_at + timedelta(seconds=12.9)
     assert may_be_old(busted, told, None, soon, 10.0, CAN)
     assert not may_be_old(busted, told, None, soon + timedelta(seconds=0.2), 10.0, CAN)
     assert not may_be_old(busted, Accepted(), None, soon, 10.0, CAN)
@@ -389,7 +394,7 @@ def test_a_snapshot_that_nobody_asked_for_may_still_be_from_before_a_bust() -> N
 def test_a_broker_that_shows_less_than_is_booked_is_asked_for_what_was_missed() -> None:
     filled = order_of(SENT, ACKNOWLEDGED, fill("a", 40))
     for quantity, since in ((39, filled.submitted_at), (40, None), (41, None)):
-        assert something_was_missed_since(filled, replace(WORKING, filled_quantity=Decimal(quantity))) == since
+        assert something_was_missed_since(filled, structs.replace(WORKING, filled_quantity=Decimal(quantity))) == since
 
 
 @pytest.mark.parametrize(("asked_at", "expected"), [(102.9, False), (103.0, False), (103.1, True)])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from liveorder.application.ports.order_store import Commit, LedgerEntry, LedgerRow
 from liveorder.application.recording import domain_events

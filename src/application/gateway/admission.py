@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.account_config import OWN_DELAY_SECONDS
@@ -106,8 +107,7 @@ class RateLimit:
 # --- the deadline --------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
+class _Decided(Struct, frozen=True):
     """At what count of the monotonic clock a request was decided, and how long our own side was allowed then. In seconds."""
 
     at: float

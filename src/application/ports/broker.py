@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, Self, TypeAlias
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from liveorder.domain.broker_account import BrokerAccount
@@ -58,8 +59,7 @@ class ReplaceRequest:
 BrokerRequest: TypeAlias = SubmitRequest | CancelRequest | ReplaceRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A prepared request. It is stored before it is sent, and every attempt sends it exactly as stored."""
 
     reference: Mapping[str, str]

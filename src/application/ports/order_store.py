@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.identifiers import KeyRing
@@ -23,8 +25,7 @@ class Claiming:
     dead_letter: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerName:
+class BrokerName(Struct, frozen=True):
     """A broker's id of an order. Not unique: brokers reuse their ids in another session or after a restart."""
 
     account_id: str
@@ -32,8 +33,7 @@ class BrokerName:
     order_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
+class LedgerEntry(Struct, frozen=True):
     """A commit's change to an account's figures, for the risk table. Amounts are texts that only `Ledger` reads."""
 
     account_id: str
@@ -44,8 +44,7 @@ class LedgerEntry:
     """The place in the log of the event that caused it, relative to the commit's first event; the store adds that event's place."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
+class LedgerRow(Struct, frozen=True):
     """One stored row of the risk table: the latest figures of `(account_id, key)`, as JSON text."""
 
     account_id: str
@@ -67,8 +66,7 @@ class Ledger(Protocol):
     def keep(self, rows: Sequence[LedgerRow]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """Events of one stream that become durable together, or not at all.
 
     `events` have contiguous versions, starting one above the last version the writer saw. `is_open` updates the index of unfinished
@@ -95,8 +93,7 @@ class HaltRow:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """A durable commit. `positions` are its events' places in the log, `rows` the ledger rows after it."""
 
     positions: tuple[int, ...]

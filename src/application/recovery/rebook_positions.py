@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.calendar import TradingCalendar

@@ -17,13 +17,15 @@ correction itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import reduce
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from liveorder.domain.values import ZERO, Money, with_money
 
@@ -68,8 +70,7 @@ class Totals(NamedTuple):
         return _SHOWN.divide(self.value, self.quantity) if self.quantity else None
 
 
-@dataclass(frozen=True, slots=True)
-class Executions:
+class Executions(Struct, frozen=True):
     """Immutable; each method returns the set as it is afterwards."""
 
     reported: dict[str, BookedExecution]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from liveorder.domain.order.vocabulary import CancelReason, RequestKind
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from liveorder.domain.order.events import ReplaceRequested
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
+class OpenRequest(Struct, frozen=True):
     """A request of ours that has no outcome yet. `unknown_since` is set once it may or may not have arrived."""
 
     request_id: str

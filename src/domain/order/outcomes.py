@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from liveorder.domain.errors import BrokerRefusal, BrokerUnavailable, DuplicateClientOrderId, OutcomeUnknown
 from liveorder.domain.events import Event
@@ -14,36 +15,31 @@ from liveorder.domain.order.events import RequestKind
 from liveorder.domain.order.state import LiveOrder
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The broker answered; what it said still has to be booked."""
 
     reports: Sequence[ExecutionReport]
 
 
-@dataclass(frozen=True, slots=True)
-class NotReceived:
+class NotReceived(Struct, frozen=True):
     """Surely not received; may be sent again."""
 
     error: BrokerUnavailable
 
 
-@dataclass(frozen=True, slots=True)
-class NotBegun:
+class NotBegun(Struct, frozen=True):
     """Nothing left, for a reason of ours: no attempt, and no failure of the broker."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedByBroker:
+class RefusedByBroker(Struct, frozen=True):
     """Received, and refused for good."""
 
     error: BrokerRefusal
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """It may have arrived."""
 
     error: OutcomeUnknown

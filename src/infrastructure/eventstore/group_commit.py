@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from liveorder.application.ports.order_store import Claiming, Committed, Ledger, LedgerEntry, LedgerRow
 from liveorder.domain.errors import LeaseLost, StoreError, StoreUnavailable
@@ -39,8 +41,7 @@ PutRows = Callable[[Sequence[LedgerRow], int], Awaitable[None]]
 """Stores rows durably. Raises `LeaseLost` if the store has another epoch."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
+class _Waiting(Struct, frozen=True, eq=False):
     draft: EncodedCommit
     reply: asyncio.Future[Committed]
     names: frozenset[str]

@@ -13,6 +13,7 @@ from typing import cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent, Tracking
+from msgspec import Struct
 
 from liveorder.application.ports.order_store import BrokerName, Claiming, Commit, HaltRow, LedgerRow
 from liveorder.domain.claim import IdempotencyClaim
@@ -23,8 +24,7 @@ MAX_EVENTS = 512
 """Maximum number of events in a transaction, so that none delays the others for long."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedCommit:
+class EncodedCommit(Struct, frozen=True):
     """A commit with encoded events. An encoding error therefore occurs before it is combined with other commits."""
 
     commit: Commit

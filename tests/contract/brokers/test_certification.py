@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from liveorder.application.ports.broker import Absence, BrokerRequest, Prepared, SubmitRequest
 from liveorder.application.ports.instruments import InstrumentQuery
@@ -234,7 +235,7 @@ async def test_no_order_goes_by_a_price_without_a_time(stage: Stage) -> None:
 
 async def test_each_price_is_told_with_its_age(stage: Stage) -> None:
     now = datetime.now(UTC)
-    told = replace(quote("199.98", "200.02", now), last=Price(D(200), now - timedelta(hours=3)))
+    told = structs.replace(quote("199.98", "200.02", now), last=Price(D(200), now - timedelta(hours=3)))
     findings = await certified(stage, market_data=Quoting(told))
     assert differing(findings) == []
     assert findings["prices"].measured.startswith("bid 199.98 of ")
@@ -300,7 +301,7 @@ class Untimed(SimulatedBroker):
 
     async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
         told = await super().executions_since(since)
-        return [replace(each, occurred_at=self._moved(each.occurred_at)) for each in told]
+        return [structs.replace(each, occurred_at=self._moved(each.occurred_at)) for each in told]
 
     def _moved(self, at: datetime | None) -> datetime | None:
         return None if at is None or self.moved is None else at + self.moved
@@ -345,7 +346,7 @@ class Sending(SimulatedBroker):
         prepared = super().prepare(request)
         if not isinstance(request, SubmitRequest) or not self.changes_it(request):
             return prepared
-        return replace(prepared, payload=json.dumps(self.changed(json.loads(prepared.payload))))
+        return structs.replace(prepared, payload=json.dumps(self.changed(json.loads(prepared.payload))))
 
 
 class SendsStopsAsLimits(Sending):
@@ -423,7 +424,7 @@ class ForgetsWhatEnded(SimulatedBroker):
         found = await super().find(client_order_id, broker_order_id, reference)
         if isinstance(found, Absence) or found.status is not BrokerStatus.CANCELLED:
             return found
-        return replace(found, status=BrokerStatus.UNKNOWN)
+        return structs.replace(found, status=BrokerStatus.UNKNOWN)
 
 
 A_STOP, A_REDUCING, OFF = "a STOP order", "an order that only reduces", "a price off the grid"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from liveorder.application.ports.broker import Absence, BrokerPosition, BrokerRequest, Prepared, SubmitRequest
 from liveorder.domain.broker_account import BrokerAccount
@@ -67,7 +68,9 @@ class TakesFailureForFlat(SimulatedBroker):
 class NamesFillsByPath(SimulatedBroker):
     async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
         told = await super().executions_since(since)
-        return [replace(each, execution_id=f"P{each.execution_id}") if isinstance(each, Execution) else each for each in told]
+        return [
+            structs.replace(each, execution_id=f"P{each.execution_id}") if isinstance(each, Execution) else each for each in told
+        ]
 
 
 class TellsFillsWithoutBackfill(SimulatedBroker):
@@ -105,7 +108,7 @@ class NamesNobody(SimulatedBroker):
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
     ) -> OrderSnapshot | Absence:
         found = await super().find(client_order_id, broker_order_id, reference)
-        return found if isinstance(found, Absence) else replace(found, client_order_id=None)
+        return found if isinstance(found, Absence) else structs.replace(found, client_order_id=None)
 
 
 class CountsTwice(SimulatedBroker):
@@ -115,7 +118,7 @@ class CountsTwice(SimulatedBroker):
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
     ) -> OrderSnapshot | Absence:
         found = await super().find(client_order_id, broker_order_id, reference)
-        return found if isinstance(found, Absence) else replace(found, filled_quantity=found.filled_quantity * 2)
+        return found if isinstance(found, Absence) else structs.replace(found, filled_quantity=found.filled_quantity * 2)
 
 
 class ConnectsWithAnything(SimulatedBroker):
@@ -148,7 +151,7 @@ class ListsOnlyItsOwn(SimulatedBroker):
 
 class PreparesSomethingElse(SimulatedBroker):
     def prepare(self, request: BrokerRequest) -> Prepared:
-        return replace(super().prepare(request), payload="{}")
+        return structs.replace(super().prepare(request), payload="{}")
 
 
 class ChecksNothing(SimulatedBroker):
@@ -176,7 +179,7 @@ class TellsOtherHours(SimulatedBroker):
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
     ) -> OrderSnapshot | Absence:
         found = await super().find(client_order_id, broker_order_id, reference)
-        return found if isinstance(found, Absence) else replace(found, hours=TradingHours.REGULAR)
+        return found if isinstance(found, Absence) else structs.replace(found, hours=TradingHours.REGULAR)
 
 
 class RoundsAveragePrices(SimulatedBroker):
@@ -184,7 +187,7 @@ class RoundsAveragePrices(SimulatedBroker):
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
     ) -> OrderSnapshot | Absence:
         found = await super().find(client_order_id, broker_order_id, reference)
-        return found if isinstance(found, Absence) else replace(found, average_price=Decimal(1))
+        return found if isinstance(found, Absence) else structs.replace(found, average_price=Decimal(1))
 
 
 UNIQUE, SEARCHABLE = KeySupport.UNIQUE, KeySupport.SEARCHABLE

@@ -152,7 +152,7 @@ async def test_an_order_that_is_rejected_at_once_is_told_as_rejected() -> None:
 def plain(report: ExecutionReport) -> ExecutionReport:
     """Without its time."""
     assert report.occurred_at == datetime(2021, 3, 16, 18, 38, 2, 123456, tzinfo=UTC)
-    fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
+    fields = {name: getattr(report, name) for name in report.__struct_fields__}
     return type(report)(**fields | {"occurred_at": None})
 
 

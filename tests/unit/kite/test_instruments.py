@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import BrokerError, BrokerRefusal, InvalidSymbolError, OrderValidationError, OutcomeUnknown

@@ -1,12 +1,11 @@
 """What one report of a broker amounts to. Given events, when a report, then exactly these new events."""
 
-from dataclasses import replace
 from decimal import Decimal, localcontext
 from itertools import permutations
 
 import pytest
 from msgspec import structs
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from liveorder.application.risk.book.entries import entries_between
 from liveorder.domain import execution_report as r

@@ -61,6 +61,16 @@ def test_applying_leaves_the_order_as_it_was() -> None:
     assert order == before
 
 
+def test_orders_are_compared_without_the_keys_that_no_event_says() -> None:
+    order, known_to_its_store, later = order_of(*WORKING), order_of(*WORKING), order_of(*WORKING, fill("a", 10))
+    known_to_its_store.other_ids = ("ANOTHER-KEY",)
+    assert order == known_to_its_store
+    assert order != later
+    assert then(known_to_its_store, fill("a", 10)).other_ids == ("ANOTHER-KEY",)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(order)
+
+
 def test_approval_is_remembered() -> None:
     assert order_of(ev.Approved(figures={"trades": "3"})).is_approved
 

@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
+from msgspec import Struct
+
 from liveorder.domain.broker_account import BrokerAccount, Figure
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.instrument import Instrument
@@ -39,8 +41,7 @@ class _Part:
     taken: Decimal = ZERO
 
 
-@dataclass(slots=True)
-class _Purchase:
+class _Purchase(Struct):
     """An order that is paid in full. Money in the instrument's currency."""
 
     part: _Part

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk.book.rows import FILLS, holding_of, page_of
@@ -60,8 +63,7 @@ class KeptFill(NamedTuple):
         return self.order_id == order_id and not frozenset(self.names).isdisjoint(names)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     number: int
     """Rises from page to page."""
     opening: Holding
@@ -108,8 +110,7 @@ A_WEEK = Keeping()
 EVERYTHING = Keeping(bust_days=1_000_000, most_pages=1_000_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptHolding:
+class KeptHolding(Struct, frozen=True):
     """Immutable; what changes a fill leaves the pages from `stale_from` on to be booked by `settled`."""
 
     now: Holding

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk.book.entries import FEE_DUE, FEE_MOVED, FEE_TAKEN, FILL, REBOOK, REBOOKED, TAKE_BACK, TRADE

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct, field
 
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.position_booking import HoldingKey
@@ -62,8 +63,7 @@ def day_key(session: date | str) -> str:
     return DAY + str(session)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDay:
+class SessionDay(Struct, frozen=True):
     """What an account did in one session."""
 
     trades: int = 0

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct, field
 
 from liveorder.application.risk.book.rows import SessionDay
 from liveorder.domain.risk import SentOrder
@@ -40,8 +40,7 @@ def tallied(key: str) -> tuple[str, str]:
     return strategy_name, instrument_key
 
 
-@dataclass(frozen=True, slots=True)
-class StrategyTally:
+class StrategyTally(Struct, frozen=True):
     """Sessions, and what `last` says of an order, are texts: of most of them nobody ever asks."""
 
     days: Mapping[str, SessionDay] = field(default_factory=dict)
