@@ -86,8 +86,10 @@ class Amount:
     """By which it was reckoned, for people."""
     in_the_way: tuple[OpenExposure, ...] = ()
     """The strategy's own orders that are to be cancelled before it can be sent."""
-    is_first_leg: bool = False
-    """It closes, and once it is wholly filled another order opens the other side."""
+    both_legs: Decimal | None = None
+    """Of an order that closes and after which, once it is wholly filled, another one opens the other side: units of the two. None:
+    it is no such leg.
+    """
     in_doubt: tuple[OpenExposure, ...] = ()
     """Those of which has to be known what became of them before it can be sized."""
     guards_held: bool = False
@@ -98,6 +100,10 @@ class Amount:
     """Under which it goes out; None: as the signal says, else the usual one."""
     of_product: Standing | None = None
     """By which it was sized; None: it was not. Over all products while it is of no certain one."""
+
+    @property
+    def is_first_leg(self) -> bool:
+        return self.both_legs is not None
 
 
 def equity_of(account: BrokerAccount | None, currency: str, now: datetime) -> Decimal | RiskRefusal:

@@ -52,10 +52,11 @@ def turned(signal: Signal, opening: Amount, total_units: Decimal | None, by: Bas
     entries = tuple(each for each in by.standing.orders if each.side is side.opposite) if by.may_cancel else ()
     in_the_way, figures = (*exits.yielding, *entries), {**opening.figures, "held": plain(abs(by.standing.own.quantity))}
     is_doubtful = any(each.is_in_doubt for each in by.standing.orders)
+    units = total_units if total_units is not None else EXACT.add(closes, opens or ZERO)
+    whole = rounded(Amount(side, None, figures=figures, in_the_way=in_the_way), units, by)
     if not by.may_cancel or (by.crosses_zero and not is_doubtful):
-        units = total_units if total_units is not None else EXACT.add(closes, opens or ZERO)
-        return rounded(Amount(side, None, figures=figures, in_the_way=in_the_way), units, by)
+        return whole
     free = by.standing.once_cancelled(exits.yielding).once_sent(side, exits.awaited)
     most = free.closable_by(side, may_be_short=True, crosses_zero=by.crosses_zero) or closes
-    leg = Amount(side, PositionEffect.CLOSE, figures=figures, in_the_way=in_the_way, is_first_leg=True)
+    leg = Amount(side, PositionEffect.CLOSE, figures=figures, in_the_way=in_the_way, both_legs=whole.quantity)
     return rounded(leg, min(closes, most), by)

@@ -29,7 +29,7 @@ from liveorder.domain.risk import OpenExposure, RiskRefusal
 from liveorder.domain.signal import Signal
 from liveorder.domain.standing import Standing
 from liveorder.domain.target import side_towards, to_target
-from liveorder.domain.values import EXACT, OrderRole, PositionEffect, Product, Side, total, trades_at_once
+from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Product, Side, total, trades_at_once
 from liveorder.domain.wording import plain
 
 
@@ -109,8 +109,8 @@ def _as_it_is(signal: Signal, side: Side, effect: PositionEffect | None, by: Bas
     amount = _to_open(signal, side, effect, by)
     if amount.problem is not None or amount.refusal is not None:
         return amount
-    if effect is None and side is Side.SELL and by.is_long_only and signal.quantity is not None:
-        return _not_below_zero(signal, amount, signal.quantity, by)
+    if effect is None and side is Side.SELL and by.is_long_only and signal.sizes:
+        return _not_below_zero(signal, amount, by)
     if side is not by.standing.own.closing_side:
         return amount
     if effect is PositionEffect.OPEN:
@@ -206,9 +206,6 @@ def _not_closed(side: Side, by: Basis, exits: OwnExits) -> RiskRefusal | None:
 
 
 def _to_open(signal: Signal, side: Side, effect: PositionEffect | None, by: Basis) -> Amount:
-    """Where short selling is not allowed, a sale for an amount of money is of no more than is held and no open order sells. Where
-    there is nothing of it, the risk rules say so.
-    """
     if signal.quantity is not None:
         return rounded(Amount(side, effect, signal.quantity), signal.quantity, by)
     if signal.risk_percent is not None:
@@ -219,10 +216,6 @@ def _to_open(signal: Signal, side: Side, effect: PositionEffect | None, by: Basi
             return refused(signal, side, effect, by.equity)
         budget, figures = part_of(by.equity, signal.percent), {"equity": plain(by.equity)}
     amount, units = Amount(side, effect, notional=budget, figures=figures), units_for(budget, by)
-    if signal.notional is not None and side is Side.SELL and by.is_long_only and units is not None:
-        sale = rounded(amount, min(units, EXACT.subtract(by.standing.own.quantity, by.standing.own.sells)), by)
-        if sale.problem is None:
-            return sale
     if units is None or (signal.notional is not None and by.takes_notional):
         return amount
     return rounded(amount, units, by, partial(_buys_too_little, signal, budget, by))
@@ -265,17 +258,27 @@ def _risks_too_little(risked: Decimal, of_one: Decimal, by: Basis) -> InvalidInp
 # --- what sells where nothing may be short --------------------------------------------------------------------------------------
 
 
-def _not_below_zero(signal: Signal, amount: Amount, units: Decimal, by: Basis) -> Amount:
+def _not_below_zero(signal: Signal, amount: Amount, by: Basis) -> Amount:
     """A sized sale without an effect. For more than is left to sell, resting exits make room if it trades at once. Else orders that
     are open may bring the rest: it waits for them, and none is cancelled. Where neither does, the rules refuse it.
+
+    One for an amount of money is of no more than there is with that room; where there is nothing, as one of so many units.
     """
-    missing = EXACT.subtract(units, by.standing.own.reducible_by(amount.side))
+    side, units = amount.side, amount.quantity or units_for(amount.notional or ZERO, by)
+    if units is None:
+        return amount
+    exits, at_once = exits_met(signal, side, by), trades_at_once(signal.order_type, signal.time_in_force)
+    exits = exits if at_once else replace(exits, yielding=())
+    if signal.notional is not None:
+        of_what_is_there = rounded(amount, min(units, by.standing.once_cancelled(exits.yielding).own.reducible_by(side)), by)
+        amount = amount if of_what_is_there.problem is not None else of_what_is_there
+        units = amount.quantity or units
+    missing = EXACT.subtract(units, by.standing.own.reducible_by(side))
     if missing <= 0:
         return amount
-    exits = exits_met(signal, amount.side, by)
-    in_the_way = exits.room_of(missing) if trades_at_once(signal.order_type, signal.time_in_force) else ()
+    in_the_way = exits.room_of(missing)
     room = total(map(by.standing.units_of, in_the_way))
     if room >= missing:
         return replace(amount, in_the_way=in_the_way)
-    coming = total(map(by.standing.units_of, by.standing.entries_for(amount.side)))
+    coming = total(map(by.standing.units_of, by.standing.entries_for(side)))
     return replace(amount, awaits_entries=EXACT.add(room, coming) >= missing)

@@ -12,7 +12,7 @@ from liveorder.domain.identifiers import SECOND_LEG, fingerprint
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import OrderRequested, Refused, RejectReason, WaitBegan, WaitReason
-from liveorder.domain.signal import Signal
+from liveorder.domain.signal import SIZES, Signal
 from liveorder.domain.signal_fields import MAX_TEXT_LENGTH
 from liveorder.domain.values import ZERO, PositionEffect
 
@@ -50,16 +50,22 @@ class Follows:
 
 
 def after_first_leg(signal: Signal, first: LiveOrder) -> Follows:
-    """It opens under the product that the first closed."""
+    """It opens under the product that the first closed. Of a signal that says how much is traded, what the first left of that: by
+    what both came to when the first was sized, whatever the price is now.
+    """
     signal = signal.model_copy(update={"product": first.terms.product})
     if first.terms.position_effect is not PositionEffect.CLOSE and first.status is OrderStatus.FILLED:
         return Follows()  # what was held was gone by then, and it did all of it
     if first.status is not OrderStatus.FILLED:
         return Follows(refused=incomplete(f"order {first.order_id}, which was to close what is held, is {first.status}"))
-    if signal.quantity is None or signal.effect is not None:
+    if not signal.is_plain:
         return Follows(signal)
-    units = left_to_open(signal.quantity, first)
-    return Follows(signal.model_copy(update={"quantity": units, "position_effect": PositionEffect.OPEN})) if units else Follows()
+    asked = first.terms.asked_quantity or signal.quantity
+    if asked is None:  # an earlier version sized the first by money
+        return Follows(refused=incomplete(f"order {first.order_id} closed what was held, and what both were to be is not stored"))
+    units = left_to_open(asked, first)
+    sized = dict.fromkeys(SIZES) | {"quantity": units, "position_effect": PositionEffect.OPEN}
+    return Follows(signal.model_copy(update=sized)) if units else Follows()
 
 
 def left_to_open(asked: Decimal, first: LiveOrder) -> Decimal:

@@ -223,6 +223,11 @@ class Signal(BaseModel):
         return self.target_quantity is not None or self.target_percent is not None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it says how much is traded, and nothing of what that does to the position."""
+        return self.effect is None and not self.has_target
+
+    @property
     def needs_equity(self) -> bool:
         """Whether it is sized by a part of the account's equity. To be flat takes none."""
         by_part = self.percent is not None and self.effect is not PositionEffect.CLOSE

@@ -85,12 +85,17 @@ class SizedIntent:
     """Orders of its strategy that are to be cancelled before it can be sent."""
     in_doubt: tuple[OpenExposure, ...] = ()
     """Orders of its strategy of which has to be known what became of them before it can be sized."""
-    is_first_leg: bool = False
-    """It closes, and once it is wholly filled another order opens the other side."""
+    both_legs: Decimal | None = None
+    """See `Amount`."""
     guards_held: bool = False
     """See `Amount`: it waits for no entry."""
     awaits_entries: bool = False
     """See `Amount`: it waits for entries, and has none cancelled."""
+
+    @property
+    def is_first_leg(self) -> bool:
+        """It closes, and once it is wholly filled another order opens the other side."""
+        return self.both_legs is not None
 
     @property
     def once_entered(self) -> OrderRequested | None:
@@ -194,13 +199,14 @@ def size(
     amount = amount_of(signal, by)
     limit_price, stop_price, too_low = _to_tick(signal, amount.side, instrument)
     time_in_force, timeout_seconds = _how_long(signal, instrument, terms)
+    asked_quantity = signal.quantity or (amount.both_legs if signal.is_plain else None)
     asked = terms_of(
         signal,
         amount.side,
         quantity=amount.quantity,
         notional=amount.notional,
         position_effect=amount.effect,
-        asked_quantity=signal.quantity if signal.quantity != amount.quantity else None,
+        asked_quantity=asked_quantity if asked_quantity != amount.quantity else None,
         asked_notional=signal.notional if signal.notional != amount.notional else None,
         limit_price=limit_price,
         stop_price=stop_price,
@@ -227,7 +233,7 @@ def size(
         terms=asked,
     )
     problem = amount.problem or too_low
-    waits_for = amount.in_the_way, amount.in_doubt, amount.is_first_leg, amount.guards_held, amount.awaits_entries
+    waits_for = amount.in_the_way, amount.in_doubt, amount.both_legs, amount.guards_held, amount.awaits_entries
     of_product = amount.of_product or standing
     return SizedIntent(intent, priced, standing, of_product, problem, amount.refusal, amount.figures, *waits_for)
 

@@ -33,7 +33,11 @@ WAYS: dict[str, dict[str, Any]] = {
     "sized": {"side": "SELL", "quantity": 25},
     "open": {"side": "SELL", "position_effect": "OPEN", "quantity": 5},
     "target": {"side": None, "quantity": None, "target_quantity": -5},
+    "money": {"side": "SELL", "quantity": None, "notional": 12_500},
+    "risk": {"side": "SELL", "quantity": None, "risk_percent": D("0.25"), "stop_loss": 600},
 }
+BY_AMOUNT = ("sized", "money", "risk")
+"""Without an effect: what it comes to is to be sold, whatever that closes."""
 
 
 async def turns(engine: Engine, signal_id: str = "turn", **fields: Any) -> LiveOrder:
@@ -166,18 +170,50 @@ async def test_a_second_leg_that_does_not_follow_is_an_incomplete_reversal(tmp_p
         assert scene.venue_orders(follows) == []
 
 
-async def test_the_second_leg_opens_what_is_left_of_what_was_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", BY_AMOUNT)
+async def test_the_second_leg_opens_what_is_left_of_what_was_asked(tmp_path: Path, way: str) -> None:
     """A stop takes some of it while its cancel is under way."""
     async with a_scene(tmp_path, APART, limits=SHORTS) as scene, scene.living() as engine:
         await holding(scene, engine)
         stop = await engine.execute.execute(an_exit("stop", **STOP))
         await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, nth=1, seconds=3))
-        order = await turns(engine, **WAYS["sized"])
+        order = await turns(engine, **WAYS[way])
         await fills(scene, engine, stop, 8)
         first = await sent(engine, order)
         assert first.quantity == D(12)
         await fills(scene, engine, first, 12)
         assert (await sent(engine, await second(engine))).quantity == D(13)
+
+
+@pytest.mark.parametrize("life", ["one life", "a restart", "a death"])
+@pytest.mark.parametrize("price", [250, 1000])
+@pytest.mark.parametrize("side", ["SELL", "BUY"])
+@pytest.mark.parametrize("way", BY_AMOUNT)
+async def test_a_price_that_moves_between_the_legs_changes_nothing_of_what_is_left_to_open(
+    tmp_path: Path, way: str, side: str, price: int, life: str
+) -> None:
+    """Nor does the same signal that comes again: what the first leg was sized by counts."""
+    entry, sign = ("BUY", 1) if side == "SELL" else ("SELL", -1)
+    fields = WAYS[way] | {"side": side} | ({"stop_loss": 500 + 100 * sign} if way == "risk" else {})
+    async with a_scene(tmp_path, APART, limits=SHORTS) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await fills(scene, engine, await engine.execute.execute(a_signal("in", side=entry, quantity=20)), 20)
+        first = await sent(engine, await turns(engine, **fields))
+        assert (first.terms.position_effect, first.quantity) == ("CLOSE", D(20))
+        await scene.control.post_price(SPY, D(price))
+        if life != "one life":
+            await (scene.dies(engine) if life == "a death" else engine.stop())
+            engine = scene.engine()
+            await engine.start(wait_for_lease=True)
+        assert (await turns(engine, **fields)).order_id == first.order_id
+        follows = await second(engine)
+        await fills(scene, engine, await engine.orders.get(first.order_id), 20)
+        opened = await sent(engine, follows)
+        assert (opened.quantity, opened.terms.position_effect) == (D(5), "OPEN")
+        assert (await turns(engine, **fields)).order_id == first.order_id
+        assert len(scene.venue_orders(first)) == len(scene.venue_orders(follows)) == 1
+        await engine.stop()
 
 
 async def test_a_reversal_that_finds_nothing_left_to_close_is_one_order(tmp_path: Path) -> None:
@@ -223,6 +259,7 @@ async def test_where_the_second_leg_cannot_begin_the_first_is_refused_and_the_lo
     """In a store of an earlier release another signal may have its id."""
     entry, sign = ("BUY", 1) if side == "SELL" else ("SELL", -1)
     fields = WAYS[way] | ({"target_quantity": -5 * sign} if way == "target" else {"side": side})
+    fields |= {"stop_loss": 500 + 100 * sign} if way == "risk" else {}
     async with a_scene(tmp_path, APART, limits=SHORTS) as scene:
         async with scene.living() as engine:
             await fills(scene, engine, await engine.execute.execute(a_signal("in", side=entry, quantity=20)), 20)

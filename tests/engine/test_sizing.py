@@ -25,6 +25,7 @@ from liveorder.domain.values import AssetClass, OptionRight, OrderType, TimeInFo
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.testing.venue.faults import FaultKind, Point
 from tests.engine.scenes import ACCOUNT, LAX, NOON, a_limit, a_scene, a_signal, until
+from tests.engine.test_waiting_exits import BY_HAND, fills
 
 BY_QUANTITY = replace(SIMULATED_CAPABILITIES, notional=False)
 
@@ -384,15 +385,62 @@ async def test_a_sale_for_an_amount_comes_to_no_more_than_is_held(
 
 
 async def test_a_sale_for_an_amount_leaves_what_another_order_sells(tmp_path: Path) -> None:
-    async with a_scene(tmp_path) as scene, scene.living() as engine:
-        await engine.execute.execute(a_signal("in"))
-        await until(lambda: engine.is_quiet)
-        await engine.execute.execute(a_limit("rests", 600, side="SELL", quantity=Decimal(7)))
+    """One that trades at once."""
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        await fills(scene, engine, await engine.execute.execute(a_signal("in")), 10)
+        await engine.execute.execute(a_signal("trades", side="SELL", quantity=Decimal(7)))
         order = await engine.execute.execute(a_signal("out", side="SELL", quantity=None, notional=Decimal(5000)))
         assert order.terms.quantity == 3
-        await until(lambda: len(engine.orders.unfinished()) == 1)
         none_left = await engine.execute.execute(a_signal("more", side="SELL", quantity=None, notional=Decimal(5000)))
         assert (none_left.status, none_left.reason) == (OrderStatus.REJECTED, "RISK")
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["at once", "after a restart"])
+@pytest.mark.parametrize(
+    "size",
+    [{"quantity": 10}, {"quantity": None, "notional": 5000}, {"quantity": None, "risk_percent": "0.1", "stop_loss": 600}],
+    ids=["quantity", "notional", "risk_percent"],
+)
+@pytest.mark.parametrize("kind", [{"order_type": "LIMIT", "limit_price": 600}, {"order_type": "STOP", "stop_price": 300}])
+async def test_what_rests_makes_room_for_a_sale_of_whatever_size(
+    tmp_path: Path, kind: dict[str, Any], size: dict[str, Any], restarted: bool
+) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await fills(scene, engine, await engine.execute.execute(a_signal("in")), 10)
+        rests = await engine.execute.execute(a_signal("rests", side="SELL", quantity=7, role="EXIT", **kind))
+        if restarted:
+            await scene.lay(FaultKind.REQUEST_HELD, Point.CANCEL, seconds=3)
+        sale = await engine.execute.execute(a_signal("out", side="SELL", **size))
+        assert sale.is_waiting
+        if restarted:
+            await scene.dies(engine)
+            engine = scene.engine()
+            await engine.start(wait_for_lease=True)
+        await until(lambda: scene.venue_orders(sale) != [])
+        assert (await engine.orders.get(rests.order_id)).cancel_reason == "MADE_WAY"
+        assert (await engine.orders.get(sale.order_id)).quantity == 10
+        await engine.stop()
+
+
+@pytest.mark.parametrize("filled", [0, 4, 10])
+async def test_a_sale_for_an_amount_waits_for_its_buy_as_one_of_so_many_units(tmp_path: Path, filled: int) -> None:
+    """While there is none of it. Its buy is not cancelled, and what that came to is sold."""
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=10))
+        sale = await engine.execute.execute(a_signal("out", side="SELL", quantity=None, notional=Decimal(4000)))
+        assert sale.is_waiting
+        if filled:
+            await fills(scene, engine, entry, filled)
+        await asyncio.sleep(30)
+        if filled != 10:
+            assert (await engine.orders.get(sale.order_id)).is_waiting
+            await engine.cancel.cancel(entry.order_id)
+        await until(lambda: engine.orders.unfinished_with(entry.order_id) is None)
+        await asyncio.sleep(5)
+        after = await engine.orders.get(sale.order_id)
+        assert (after.quantity if filled else after.status) == (min(8, filled) if filled else OrderStatus.REJECTED)
 
 
 async def test_where_short_selling_is_allowed_a_sale_for_an_amount_is_sent_as_it_is(tmp_path: Path) -> None:

@@ -330,6 +330,38 @@ def test_a_sized_sale_without_an_effect_where_nothing_may_be_short(
     assert not amount({**sale, "quantity": quantity}, has, limits=SHORTS).awaits_entries
 
 
+BUYING = an_order(1, "BUY", "5", role="ENTRY")
+
+
+@pytest.mark.parametrize(
+    ("has", "sale", "worth", "expected"),
+    [
+        (standing(10, an_order(1, "SELL", "10", "resting")), MARKETABLE, 4, "SELL 4, SELL 10 cancelled first"),
+        (standing(10, an_order(1, "SELL", "10", "resting")), MARKETABLE, 25, "SELL 10, SELL 10 cancelled first"),
+        (standing(10, SMALL), MARKETABLE, 5, "SELL 5"),
+        (standing(10, SMALL), MARKETABLE, 7, "SELL 7, SELL 5 cancelled first"),
+        (standing(10, SMALL, EXIT), MARKETABLE, 25, "SELL 6, SELL 5 cancelled first"),
+        (standing(10, SMALL), RESTING, 7, "SELL 5"),
+        (standing(10, an_order(1, "SELL", "10", "resting")), RESTING, 4, "SELL 4"),
+        (standing(10, an_order(1, "SELL", "10")), MARKETABLE, 4, "SELL 4"),
+        (standing(4, BUYING), MARKETABLE, 9, "SELL 4"),
+        (standing(4, STOP, BUYING), MARKETABLE, 9, "SELL 4, SELL 20 cancelled first"),
+        (standing(0, BUYING), MARKETABLE, 5, "waits"),
+        (standing(0, BUYING), RESTING, 5, "waits"),
+        (standing(0, BUYING), MARKETABLE, 6, "SELL 6"),
+        (standing(0), MARKETABLE, 6, "SELL 6"),
+    ],
+)
+def test_a_sale_for_money_is_of_no_more_than_there_is_and_else_as_one_of_so_many_units(
+    has: Standing, sale: dict[str, Any], worth: int, expected: str
+) -> None:
+    """At a limit above the price it is of fewer."""
+    price = sale.get("limit_price", 100)
+    found = amount({**sale, "notional": worth * price}, has, price=str(price))
+    assert ("waits" if found.awaits_entries else came_to(found)) == expected
+    assert not amount({**sale, "notional": worth * price}, has, price=str(price), limits=SHORTS).awaits_entries
+
+
 def test_what_is_refused_names_the_orders_and_the_remedy() -> None:
     closing, entering = amount(SELL, standing(4, EXIT)).refusal, amount(SELL, standing(0, ENTRY)).refusal
     adding, turning = amount(BUY | CLOSE, standing(20)).refusal, amount(SELL | OPEN, standing(20)).refusal

@@ -29,6 +29,7 @@ class OrderTerms(Record):
 
     `quantity` and `notional` are what the signal came to. What it asked for stands beside them: by `percent`, `risk_percent`,
     `target_quantity` or `target_percent`, or, where it came to another amount, by `asked_quantity` or `asked_notional`.
+    Of the closing leg of a reversal `asked_quantity` is what both legs come to, where the signal says how much is traded.
 
     A field that a `Signal` has by the same name is taken from there. One that is added here is stored, judged, shown, and in
     the request that an adapter gets; it has a default, and is not written where it is that.
