@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -612,16 +613,11 @@ class ExecuteOrder:
         market = self._market(gateway, sized) if meets_market else None
         if (problem := impossible_price(intent.terms, intent.instrument, market)) is not None:
             return _invalid(f"invalid_{problem.field}", str(problem))
-        refusal = self._gate.judge_wait(
-            gateway,
-            intent,
-            sized.priced,
-            is_operators=is_operators,
-            ages=wait.reason in AGELESS,
-            meets_market=meets_market,
-        )
-        if refusal is not None:
-            return refused_by(refusal)
+        ages = wait.reason in AGELESS
+        judge = partial(self._gate.judge_wait, gateway, is_operators=is_operators, ages=ages, meets_market=meets_market)
+        refusals = [judge(each, sized.priced) for each in sized.outcomes or (intent,)]
+        if refusals[0] is not None and None not in refusals:  # whatever becomes of what is in doubt
+            return refused_by(refusals[0])
         if wait.reason is not WaitReason.ENTRY or sized.refusal is None or (most := sized.once_entered) is None:
             return None
         return self._submit.refusal(gateway, most)

@@ -80,6 +80,9 @@ GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_
 LASTING: tuple[Rule, ...] = (*SWITCHES, signal_score, collar_of_its_stop)
 """What an exit has to pass whatever it comes to, and wherever the market is by then."""
 
+OF_ITSELF: tuple[Rule, ...] = (*SWITCHES, currency, allowed_symbols, signal_score, order_quantity, order_value)
+"""What an order that opens has to pass whatever else there is by then."""
+
 _OF_EXITS = frozenset((*EXIT_RULES, *LASTING))
 
 REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
@@ -160,13 +163,18 @@ def assess_wait(
     proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = (), *, ages: bool, meets_market: bool
 ) -> RiskRefusal | None:
     """What refuses an order at once that would have to wait: a switch, and whatever it comes to the score of one that closes, and
-    its prices. Its size is not known yet; one that closes can only reduce. `ages`: its signal does not get old while it waits, so
-    that it has to be young enough now. `meets_market`: as it is now.
+    its prices. Its size may not be known yet; one that closes can only reduce. `ages`: its signal does not get old while it waits,
+    so that it has to be young enough now. `meets_market`: as it is now.
     """
-    case = RiskCase.of(proposal, view, limits)
-    closes = proposal.terms.position_effect is PositionEffect.CLOSE
-    of_exits = EXIT_RULES if meets_market else LASTING
-    rules = (kill_switch, auto_trading) if not ages else of_exits if closes else SWITCHES
+    case, effect = RiskCase.of(proposal, view, limits), proposal.terms.position_effect
+    closes = effect is PositionEffect.CLOSE
+    rules = SWITCHES
+    if not ages:
+        rules = (kill_switch, auto_trading)
+    elif closes:
+        rules = EXIT_RULES if meets_market else LASTING
+    elif effect is PositionEffect.OPEN and proposal.units is not None:
+        rules = OF_ITSELF
     return next(_refusals(case._replace(is_reducing=case.is_reducing or closes), limits, rules, levels), None)
 
 
