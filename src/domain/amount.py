@@ -92,6 +92,8 @@ class Amount:
     """
     in_doubt: tuple[OpenExposure, ...] = ()
     """Those of which has to be known what became of them before it can be sized."""
+    outcomes: tuple[Amount, ...] = ()
+    """What it may come to once that is known: an order for each outcome that leaves one."""
     guards_held: bool = False
     """It guards a position, and its quantity is of what is held and no other exit takes. No take-profit while a stop-loss waits."""
     awaits_entries: bool = False

@@ -85,6 +85,8 @@ class SizedIntent:
     """Orders of its strategy that are to be cancelled before it can be sent."""
     in_doubt: tuple[OpenExposure, ...] = ()
     """Orders of its strategy of which has to be known what became of them before it can be sized."""
+    outcomes: tuple[OrderRequested, ...] = ()
+    """What it may become once that is known: see `Amount`."""
     both_legs: Decimal | None = None
     """See `Amount`."""
     guards_held: bool = False
@@ -233,7 +235,10 @@ def size(
         terms=asked,
     )
     problem = amount.problem or too_low
-    waits_for = amount.in_the_way, amount.in_doubt, amount.both_legs, amount.guards_held, amount.awaits_entries
+    outcomes = tuple(
+        intent.with_terms(side=each.side, quantity=each.quantity, position_effect=each.effect) for each in amount.outcomes
+    )
+    waits_for = amount.in_the_way, amount.in_doubt, outcomes, amount.both_legs, amount.guards_held, amount.awaits_entries
     of_product = amount.of_product or standing
     return SizedIntent(intent, priced, standing, of_product, problem, amount.refusal, amount.figures, *waits_for)
 

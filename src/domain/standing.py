@@ -122,10 +122,12 @@ class Standing(NamedTuple):
         """What of the order is its own: all of it where positions are the account's."""
         return order.units_of(self.whose) if any(name == self.whose for name, _ in order.parts) else order.quantity
 
-    def entries_for(self, side: Side) -> tuple[OpenExposure, ...]:
+    def entries_for(self, side: Side | None) -> tuple[OpenExposure, ...]:
         """Its orders that may open or enlarge what an order of `side` closes; where that adds to what is held, only if they could
-        turn it round.
+        turn it round. None: the order closes whatever there will be, so all that may open anything.
         """
+        if side is None:
+            return tuple(each for each in self.orders if not each.closes)
         way = side.opposite
         entries = tuple(each for each in self.orders if each.side is way and not each.closes)
         against = EXACT.minus(way.signed(self.own.quantity))

@@ -44,7 +44,8 @@ def to_target(signal: Signal, by: Basis) -> Amount:
     figures = {"held": plain(standing.own.quantity), "expected": plain(standing.expected), "target": plain(target)}
     side, in_doubt = _way_to(target, standing, signal)
     if in_doubt:
-        return Amount(side, _effect(side, standing), figures=figures, in_doubt=in_doubt)
+        outcomes = _outcomes(signal, target, standing, by)
+        return Amount(side, _effect(side, standing), figures=figures, in_doubt=in_doubt, outcomes=outcomes)
     in_the_way = _leading_away(target, standing, by)
     if refusal := _target_refused(side, target, in_the_way, replace(by, standing=standing)):
         return Amount(side, _effect(side, standing), figures=figures, refusal=refusal)
@@ -151,6 +152,18 @@ def _changes(target: Decimal, standing: Standing) -> tuple[Decimal, Decimal]:
     buys, sells = (total(standing.units_of(each) for each in doubtful if each.side is side) for side in (Side.BUY, Side.SELL))
     missing = EXACT.subtract(target, standing.expected)
     return EXACT.subtract(missing, sells), EXACT.add(missing, buys)
+
+
+def _outcomes(signal: Signal, target: Decimal, standing: Standing, by: Basis) -> tuple[Amount, ...]:
+    """The order that is left to be sent in either case of `_changes`, where one is."""
+    found = list[Amount]()
+    for step, filled in zip(_changes(target, standing), Side, strict=True):
+        doubtful = total(standing.units_of(each) for each in standing.orders if each.is_in_doubt and each.side is filled)
+        held, side = EXACT.add(standing.own.quantity, filled.signed(doubtful)), Side.BUY if step > 0 else Side.SELL
+        effect = PositionEffect.CLOSE if side.signed(held) < 0 else PositionEffect.OPEN
+        amount = rounded(Amount(side, effect), abs(step), by)
+        found += [amount] if amount.problem is None and signal.side in (None, side) else []
+    return tuple(found)
 
 
 def _on_the_way(signal: Signal, target: Decimal, standing: Standing) -> Standing:

@@ -10,15 +10,18 @@ A wait is a stored event of its order, so that a restart neither forgets it nor 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import WAITS_FOR_ORDERS, WaitBegan, WaitReason
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.own_exits import GUARDS
+from liveorder.domain.risk import Stake
 from liveorder.domain.risk.switches import LATEST_EXIT
-from liveorder.domain.values import PositionEffect
+from liveorder.domain.values import PositionEffect, Side
 
 AGELESS = frozenset({*WAITS_FOR_ORDERS, WaitReason.DOUBT})
 """A signal that waits for orders gets no older: its age counts from their end. It has to be young enough when it comes."""
@@ -94,14 +97,55 @@ def wait_for_doubts(
     return WaitBegan(reason=WaitReason.BESIDE_DOUBT, signal=signal, message=message, until=until, orders=doubts)
 
 
-def cancels(reason: WaitReason, waiting: OrderTerms, awaited: OrderTerms, *, exit_cancels_entry: bool) -> bool:
-    """Whether an order that waits for the end of another has it cancelled: always an exit, which is on its own side, and whatever
-    leads away from a target. An entry unless a setting says no, and not for what guards a position or is a plain sale: that waits
-    until it has filled.
+def cancels_entries(reason: WaitReason, waiting: OrderTerms, own: Stake, side: Side | None, *, exit_cancels_entry: bool) -> bool:
+    """Whether an order has the entries cancelled that it waits for: unless a setting says no. `own`: what its strategy has; `side`:
+    as its signal names it.
+
+    Not what guards a position or is a plain sale: that waits until they have filled. Nor an exit on the side that adds to what is
+    held, as long as it is: what it is to close is what they may turn that into.
     """
-    if reason is WaitReason.ENTRY and waiting.position_effect is None:
-        return False
-    return waiting.has_target or awaited.side is waiting.side or (exit_cancels_entry and waiting.role not in GUARDS)
+    if reason is WaitReason.ORDERS:
+        return exit_cancels_entry
+    adds = side is not None and own.closing_side is side.opposite
+    return exit_cancels_entry and not (adds or waiting.position_effect is None or waiting.role in GUARDS)
+
+
+def meets_the_market(reason: WaitReason, waiting: OrderTerms, own: Stake, side: Side | None, *, exit_cancels_entry: bool) -> bool:
+    """Whether others are cancelled for an order at once: it goes out when they are over, to the market as it is now."""
+    if reason is WaitReason.ENTRY:
+        return cancels_entries(reason, waiting, own, side, exit_cancels_entry=exit_cancels_entry)
+    return reason is WaitReason.ORDERS
+
+
+def to_cancel(
+    reason: WaitReason,
+    waiting: OrderTerms,
+    awaited: Sequence[LiveOrder],
+    own: Stake,
+    side: Side | None,
+    *,
+    exit_cancels_entry: bool,
+) -> Sequence[LiveOrder]:
+    """Which of the orders that an order waits for are to be cancelled for it now: entries as `cancels_entries` says, exits always.
+
+    Exits guard the position until it is known how much there is to close, so entries go first. What leads away from a target goes
+    at once; where entries stay, of that only what an older target placed.
+    """
+    entries = [each for each in awaited if reason is WaitReason.ENTRY or _enters(each, waiting, own)]
+    if entries and not cancels_entries(reason, waiting, own, side, exit_cancels_entry=exit_cancels_entry):
+        return [each for each in awaited if waiting.has_target and _is_of_older_target(each)]
+    return awaited if waiting.has_target else entries or awaited
+
+
+def _enters(order: LiveOrder, waiting: OrderTerms, own: Stake) -> bool:
+    """Whether an order that is in the way of another may open or enlarge a position; none that an older target placed."""
+    if not waiting.has_target:
+        return order.terms.side is not waiting.side
+    return not (order.terms.is_exit or order.terms.side is own.closing_side or _is_of_older_target(order))
+
+
+def _is_of_older_target(order: LiveOrder) -> bool:
+    return order.terms.has_target or (order.wait is not None and order.wait.reason is WaitReason.LEG)
 
 
 def is_spared_by_a_kill(waiting: OrderTerms) -> bool:

@@ -53,6 +53,53 @@ async def test_a_sale_that_may_turn_the_position_round_is_an_entry_of_what_a_buy
         assert close.wait.orders == (sale.order_id,)
 
 
+# --- on the side that would enlarge what is held, beside an order that may turn that round ------------------------------
+
+WRONG = [{}, {"quantity": 3}, {"role": "ENTRY", "position_effect": "CLOSE"}, STOP | {"stop_price": None}]
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "restart"])
+@pytest.mark.parametrize("cancels", [True, False], ids=["", "entries stay"])
+@pytest.mark.parametrize("wrong", WRONG, ids=["exit", "sized exit", "close", "guard"])
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+async def test_an_exit_on_the_wrong_side_waits_for_the_order_that_turns_and_leaves_it_alone(
+    tmp_path: Path, side: str, wrong: dict[str, Any], cancels: bool, restarted: bool
+) -> None:
+    """It closes nothing of what is held, and nothing is known yet of what it would close."""
+    other, price, stop = ("SELL", 600, "510") if side == "BUY" else ("BUY", 400, "490")
+    fields = {"side": side} | wrong | ({"stop_price": stop} if "stop_price" in wrong else {})
+    limits = SHORTS.model_copy(update={"exit_cancels_entry": cancels})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await fills(scene, engine, await engine.execute.execute(a_signal("in", side=side, quantity=4)), 4)
+        turning = await engine.execute.execute(a_limit("turns", price, side=other, quantity=10, time_in_force="GTC"))
+        exit_ = await engine.execute.execute(an_exit(**fields))
+        if restarted:
+            await scene.dies(engine)
+            engine = scene.engine()
+            await engine.start(wait_for_lease=True)
+        await asyncio.sleep(30)
+        assert not (await engine.orders.get(turning.order_id)).cancels
+        await fills(scene, engine, await engine.orders.get(turning.order_id), 10)
+        await until(lambda: scene.venue_orders(exit_) != [])
+        sent = await engine.orders.get(exit_.order_id)
+        assert (sent.terms.side, sent.quantity) == (side, D(3) if "quantity" in wrong else D(6))
+        await engine.stop()
+
+
+async def test_once_the_position_is_turned_the_rest_of_what_turned_it_is_an_entry_like_any_other(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        await holding(scene, engine, 4)
+        turning = await engine.execute.execute(a_limit("turns", 600, side="SELL", quantity=10, time_in_force="GTC"))
+        exit_ = await engine.execute.execute(an_exit(side="BUY"))
+        await fills(scene, engine, turning, 4)
+        await asyncio.sleep(5)
+        over = await engine.orders.get(turning.order_id)
+        assert (over.status, over.cancel_reason) == ("CANCELLED", "MADE_WAY")
+        assert await code_of(scene, await engine.orders.get(exit_.order_id)) == "nothing_to_close"
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

@@ -183,6 +183,67 @@ async def test_where_a_doubt_leaves_the_way_open_the_target_waits_until_it_is_se
             assert (known.terms.side, known.quantity) == ("BUY", D(quantity))
 
 
+SMALL = {"max_order_quantity": D(5)}
+FEW = {"max_order_value": D(3000)}
+SCORED = {"min_buy_score": D(60)}
+
+
+@pytest.mark.parametrize("side", [None, "BUY"])
+@pytest.mark.parametrize(
+    ("limits", "fields", "code"),
+    [
+        (SMALL, {}, "order_quantity"),
+        (FEW, {}, "order_value"),
+        (SMALL, {"order_type": "LIMIT", "limit_price": "450"}, "order_quantity"),
+        (SCORED, {"score": "50"}, "signal_score"),
+        (SMALL, {"target_quantity": None, "target_percent": 5}, "order_quantity"),
+    ],
+)
+async def test_a_target_that_is_refused_whatever_became_of_a_doubt_is_refused_at_once(
+    tmp_path: Path, limits: dict[str, Any], fields: dict[str, Any], code: str, side: str | None
+) -> None:
+    """It is reached, or an order for 10 is left to be sent."""
+    async with a_scene(tmp_path, BY_HAND, account_terms={"equity": D(100_000)}) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await in_doubt(scene, engine, a_limit("lost", quantity=10))
+        await scene.dies(engine)
+        scene.limits = LAX.model_copy(update=limits)
+        async with scene.living() as engine:
+            order = await target(engine, 10, **{"side": side} | fields)
+            assert await code_of(scene, order) == code
+
+
+@pytest.mark.parametrize("units", [5, 8])
+async def test_a_target_waits_for_a_doubt_where_one_of_its_outcomes_leaves_an_order_that_passes(tmp_path: Path, units: int) -> None:
+    """Five more, or five less; eight more, which is too many, or two less."""
+    async with a_scene(tmp_path, BY_HAND) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await in_doubt(scene, engine, a_limit("lost", quantity=10))
+        await scene.dies(engine)
+        scene.limits = LAX.model_copy(update=SMALL)
+        async with scene.living() as engine:
+            order = await target(engine, units)
+            assert order.wait is not None
+            assert order.wait.reason == "DOUBT"
+
+
+async def test_an_older_target_goes_on_where_a_newer_one_is_refused_whatever_became_of_a_doubt(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene:
+        engine = scene.engine()
+        await engine.start()
+        doubt = await in_doubt(scene, engine, a_limit("lost", quantity=10))
+        await scene.dies(engine)
+        scene.limits = LAX.model_copy(update=SMALL)
+        async with scene.living() as engine:
+            first = await target(engine, 5, "first")
+            assert await code_of(scene, await target(engine, 10, "second")) == "order_quantity"
+            await scene.control.clear_faults()
+            await until(lambda: bool(scene.venue_orders(first)), 3600)
+            assert (await engine.orders.get(doubt.order_id)).cancel_reason == "MADE_WAY"
+
+
 # --- what only comes to the target if all of it fills -----------------------------------------------------------------------------
 
 LEGS = replace(capabilities_of(BY_HAND), crosses_zero=False)

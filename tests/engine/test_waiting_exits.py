@@ -176,6 +176,80 @@ async def test_where_exits_cancel_no_entry_they_wait_until_it_has_ended(tmp_path
         await until(lambda: scene.venue_orders(exit_) != [])
 
 
+# --- no side, and nothing held: flat whatever its entries come to ----------------------------------------------------------------
+
+FLAT: dict[str, dict[str, Any]] = {
+    "exit": {},
+    "close": {"role": "ENTRY", "position_effect": "CLOSE"},
+    "quantity": {"quantity": 25},
+    "percent": {"role": "ENTRY", "position_effect": "CLOSE", "percent": 100},
+}
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "restart"])
+@pytest.mark.parametrize("positions", [PositionOwner.STRATEGY, PositionOwner.ACCOUNT])
+@pytest.mark.parametrize(("bought", "sold"), [(0, 0), (4, 0), (0, 4), (10, 4), (4, 10), (10, 10)])
+@pytest.mark.parametrize("flat", FLAT)
+async def test_an_exit_without_a_side_ends_flat_though_entries_are_open_on_both_sides(
+    tmp_path: Path, flat: str, bought: int, sold: int, positions: PositionOwner, restarted: bool
+) -> None:
+    """What fills while the cancels are under way is closed."""
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene:
+        engine = scene.engine(positions=positions)
+        await engine.start()
+        buy = await engine.execute.execute(a_limit("buy", quantity=10, time_in_force="GTC"))
+        sell = await engine.execute.execute(a_limit("sell", 600, side="SELL", quantity=10, time_in_force="GTC"))
+        await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, seconds=20))
+        exit_ = await engine.execute.execute(an_exit(side=None, **FLAT[flat]))
+        assert exit_.wait is not None
+        assert {*exit_.wait.orders} == {buy.order_id, sell.order_id}
+        for entry, units in ((buy, bought), (sell, sold)):
+            if units:
+                await fills(scene, engine, entry, units)
+        if restarted:
+            await scene.dies(engine)
+            engine = scene.engine(positions=positions)
+            await engine.start(wait_for_lease=True)
+        await scene.control.clear_faults()
+        assert [(await ended(engine, each)).status.is_closed for each in (buy, sell)] == [True, True]
+        if bought == sold:
+            over = await ended(engine, exit_)
+            assert [event.code for event in await scene.events(over) if isinstance(event, Refused)] == ["nothing_to_close"]
+        else:
+            await until(lambda: scene.venue_orders(exit_) != [])
+            left = await engine.orders.get(exit_.order_id)
+            assert (left.terms.side, left.quantity) == ("SELL" if bought > sold else "BUY", abs(Decimal(bought - sold)))
+            await fills(scene, engine, left, abs(bought - sold))
+        assert await held(engine) == 0
+        assert engine.orders.unfinished() == []
+        await engine.stop()
+
+
+async def test_an_exit_without_a_side_leaves_entries_on_both_sides_alone_where_a_setting_says_so(tmp_path: Path) -> None:
+    limits = SHORTS.model_copy(update={"exit_cancels_entry": False})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
+        buy = await engine.execute.execute(a_limit("buy", quantity=10))
+        sell = await engine.execute.execute(a_limit("sell", 600, side="SELL", quantity=4))
+        exit_ = await engine.execute.execute(an_exit(side=None))
+        await fills(scene, engine, buy, 10)
+        await asyncio.sleep(10)
+        assert not (await engine.orders.get(sell.order_id)).cancels
+        assert (await engine.orders.get(exit_.order_id)).is_waiting
+        await fills(scene, engine, sell, 4)
+        await until(lambda: scene.venue_orders(exit_) != [])
+        assert (await engine.orders.get(exit_.order_id)).quantity == Decimal(6)
+
+
+async def test_an_exit_that_names_its_side_leaves_entries_on_the_other_alone(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        buy = await engine.execute.execute(a_limit("buy", quantity=10))
+        sell = await engine.execute.execute(a_limit("sell", 600, side="SELL", quantity=10))
+        exit_ = await engine.execute.execute(an_exit(side="SELL"))
+        assert (await ended(engine, exit_)).status == "REJECTED"
+        assert (await engine.orders.get(buy.order_id)).status == "CANCELLED"
+        assert not (await engine.orders.get(sell.order_id)).cancels
+
+
 async def test_another_strategys_entry_is_neither_waited_for_nor_cancelled(tmp_path: Path) -> None:
     async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
         other = await engine.execute.execute(a_limit("in", quantity=10, strategy_name="other"))

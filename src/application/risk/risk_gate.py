@@ -119,13 +119,23 @@ class RiskGate:
     def why_unconfirmed(self, intent: OrderRequested) -> PositionUnconfirmed:
         return PositionUnconfirmed(message=self._positions.why_unconfirmed(intent.account_id, intent.instrument.key))
 
-    def judge_wait(self, gateway: Gateway, intent: OrderRequested, *, is_operators: bool, ages: bool) -> RiskRefusal | None:
+    def judge_wait(
+        self,
+        gateway: Gateway,
+        intent: OrderRequested,
+        priced: Priced,
+        *,
+        is_operators: bool,
+        ages: bool,
+        meets_market: bool,
+    ) -> RiskRefusal | None:
         """What refuses an order now that would have to wait: see `assess_wait`. A halt that ends by itself is waited for."""
-        view, limits = self._view(gateway, intent, Priced())
+        view, limits = self._view(gateway, intent, priced)
         if self._halts.now.is_waiting_for_broker(gateway.account_id, is_spared=intent.terms.passes_halt):
             view = view._replace(halt=None)
         levels = self._levels(gateway, intent, view)
-        return assess_wait(Proposal.of(intent, is_operators=is_operators), view, limits, levels, ages=ages)
+        proposal = Proposal.of(intent, is_operators=is_operators)
+        return assess_wait(proposal, view, limits, levels, ages=ages, meets_market=meets_market)
 
     def judge_again(self, gateway: Gateway, order: LiveOrder) -> RiskRefusal | None:
         """What keeps an approved order from being sent at all; one without a time of its own counts from when it was requested.

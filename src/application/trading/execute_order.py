@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -81,7 +82,7 @@ from liveorder.domain.sizing import (
 from liveorder.domain.standing import Standing
 from liveorder.domain.trading_halt import stopped_by, waits_stopped_by
 from liveorder.domain.values import PositionEffect, Side
-from liveorder.domain.waiting import AGELESS, is_spared_by_a_kill, wait_for_doubts
+from liveorder.domain.waiting import AGELESS, is_spared_by_a_kill, meets_the_market, wait_for_doubts
 
 REMEMBERED = 4096
 """Signals that came last."""
@@ -257,7 +258,7 @@ class ExecuteOrder:
         again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
         wait = self._wait(gathered, sized, is_operators=operator is not None)
         if wait is not None:  # it would be judged when that is over
-            never = self._never(gateway, sized, wait, is_operators=operator is not None)
+            never = self._never(gathered, sized, wait, is_operators=operator is not None)
             refused = [] if never is None else [never]
             return Appraisal(sized.intent, [*again, *refused], sized.figures, "" if refused else wait.message)
         if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
@@ -559,7 +560,7 @@ class ExecuteOrder:
         while True:
             wait = None if is_suspect else self._wait(gathered, sized, is_operators=is_operators)
             if wait is not None and (wait.reason is not WaitReason.ORDERS or sized.refusal is not None):
-                never = self._never(gateway, sized, wait, is_operators=is_operators)
+                never = self._never(gathered, sized, wait, is_operators=is_operators)
                 return Decision(wait if never is None else never, sized.intent, sized.standing)
             judged = await self._judged(gateway, sized, is_operators=is_operators, is_suspect=is_suspect)
             had, has_now = sized.standing, self._standing(gateway, gathered.signal, gathered.instrument, order_id)
@@ -603,11 +604,22 @@ class ExecuteOrder:
         doubts, signal = self._risk.doubts(intent), gathered.signal.to_json()
         return wait_for_doubts(doubts, symbol, self._clock.now(), signal, intent.terms, limits.max_signal_age_seconds)
 
-    def _never(self, gateway: Gateway, sized: SizedIntent, wait: WaitBegan, *, is_operators: bool) -> Refused | None:
-        """What refuses it before it waits. An exit that could not be sent whatever becomes of its entries has none cancelled."""
-        refusal = self._gate.judge_wait(gateway, sized.intent, is_operators=is_operators, ages=wait.reason in AGELESS)
-        if refusal is not None:
-            return refused_by(refusal)
+    def _never(self, gathered: Gathered, sized: SizedIntent, wait: WaitBegan, *, is_operators: bool) -> Refused | None:
+        """What refuses it before it waits. For an exit that could not be sent whatever becomes of its entries, or would be refused
+        once they are over, none is cancelled.
+        """
+        gateway, signal, intent, own = gathered.gateway, gathered.signal, sized.intent, sized.of_product.own
+        _, limits = gateway.terms.limits_in(gathered.instrument.currency)
+        is_soon = meets_the_market(wait.reason, intent.terms, own, signal.side, exit_cancels_entry=limits.exit_cancels_entry)
+        meets_market = is_soon and signal.hours is not SignalHours.NEXT_OPEN
+        market = self._market(gateway, sized) if meets_market else None
+        if (problem := impossible_price(intent.terms, intent.instrument, market)) is not None:
+            return _invalid(f"invalid_{problem.field}", str(problem))
+        ages = wait.reason in AGELESS
+        judge = partial(self._gate.judge_wait, gateway, is_operators=is_operators, ages=ages, meets_market=meets_market)
+        refusals = [judge(each, sized.priced) for each in sized.outcomes or (intent,)]
+        if refusals[0] is not None and None not in refusals:  # whatever becomes of what is in doubt
+            return refused_by(refusals[0])
         if wait.reason is not WaitReason.ENTRY or sized.refusal is None or (most := sized.once_entered) is None:
             return None
         return self._submit.refusal(gateway, most)
@@ -694,7 +706,9 @@ def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
     closes = sized.intent.terms.position_effect is PositionEffect.CLOSE and not (signal.has_target or sized.guards_held)
     if not (closes or sized.awaits_entries):
         return ()
-    return tuple(order.order_id for order in sized.of_product.entries_for(sized.intent.terms.side))
+    is_of_any_side = signal.side is None and not sized.of_product.own.quantity
+    entries = sized.of_product.entries_for(None if is_of_any_side else sized.intent.terms.side)
+    return tuple(order.order_id for order in entries)
 
 
 def _invalid(code: str, message: str) -> Refused:

@@ -29,7 +29,6 @@ from liveorder.domain.errors import DecisionRefused, LiveOrderError, TradingIsHa
 from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import (
-    WAITS_FOR_ORDERS,
     CancelReason,
     OrderRequested,
     Refused,
@@ -43,7 +42,7 @@ from liveorder.domain.risk import KILL_SWITCH, RiskRefusal, refused_by
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.timeouts import MAKING_WAY_SECONDS, LateCancel
 from liveorder.domain.values import OrderRole
-from liveorder.domain.waiting import YOUNG_AFTER, cancels, has_lapsed, is_spared_by_a_kill
+from liveorder.domain.waiting import YOUNG_AFTER, has_lapsed, is_spared_by_a_kill
 
 
 class WaitingOrders:
@@ -213,21 +212,8 @@ class WaitingOrders:
 
     def _to_cancel(self, order: LiveOrder) -> list[UUID]:
         """Of the orders that it waits for, those of which a cancel is due now."""
-        assert order.wait is not None
-        if order.wait.reason not in WAITS_FOR_ORDERS:
-            return []
-        _, limits = self._gateways[order.intent.account_id].terms.limits_in(order.intent.instrument.currency)
-        reason, cancels_entry = order.wait.reason, limits.exit_cancels_entry
-        named = map(self._orders.unfinished_with, order.wait.orders)
-        awaited = [each for each in named if each is not None and not each.status.is_closed]
-        entries = [each for each in awaited if each.terms.side is not order.terms.side and not order.terms.has_target]
-        return [
-            each.order_id
-            for each in entries or awaited  # its exits guard the position until it is known how much there is to close
-            if not each.cancel_requested
-            and self._next_cancel(each) is not None
-            and cancels(reason, order.terms, each.terms, exit_cancels_entry=cancels_entry)
-        ]
+        due = [each for each in self._waits.to_cancel(order) if not each.cancel_requested]
+        return [each.order_id for each in due if self._next_cancel(each) is not None]
 
     def _next_cancel(self, order: LiveOrder) -> LateCancel | None:
         """The one that is due now: at once where the last one surely never arrived."""

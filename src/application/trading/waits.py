@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
@@ -15,14 +15,14 @@ from liveorder.application.trading.submit_order import SubmitOrder
 from liveorder.domain.amount import Basis
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import WaitBegan, WaitReason
+from liveorder.domain.order.events import WAITS_FOR_ORDERS, WaitBegan, WaitReason
 from liveorder.domain.own_exits import GUARDS
 from liveorder.domain.position_effect import amount_of
 from liveorder.domain.risk import OpenExposure
 from liveorder.domain.signal import Signal, SignalHours
 from liveorder.domain.sizing import SizedIntent, is_unprotected
 from liveorder.domain.values import PositionEffect, TradingHours
-from liveorder.domain.waiting import Obstacles, has_lapsed, is_over, is_spared_by_a_kill, wait_for
+from liveorder.domain.waiting import Obstacles, has_lapsed, is_over, is_spared_by_a_kill, to_cancel, wait_for
 
 
 class Waits:
@@ -108,6 +108,20 @@ class Waits:
         by = Basis(intent.instrument, None, limits, False, standing, product=gateway.terms.default_product, order_id=order.order_id)
         amount = amount_of(signal, by)
         return not amount.awaits_entries if is_plain else amount.guards_held
+
+    def to_cancel(self, order: LiveOrder) -> Sequence[LiveOrder]:
+        """Of the orders whose end it waits for, those that are to be cancelled for it now."""
+        wait = order.wait
+        if wait is None or wait.reason not in WAITS_FOR_ORDERS:
+            return []
+        intent, gateway = order.intent, self._gateways[order.intent.account_id]
+        named = map(self._orders.unfinished_with, wait.orders)
+        awaited = [each for each in named if each is not None and not each.status.is_closed]
+        standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, order.order_id)
+        own = standing.under(intent.terms.product, gateway.terms.default_product).own
+        _, limits = gateway.terms.limits_in(intent.instrument.currency)
+        side = Signal.restored(wait.signal).side
+        return to_cancel(wait.reason, intent.terms, awaited, own, side, exit_cancels_entry=limits.exit_cancels_entry)
 
     def may_be_sent_already(self, order: LiveOrder) -> bool:
         """Whether the store may have forgotten that it sent a waiting order, so that its broker has to be asked first."""

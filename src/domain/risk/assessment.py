@@ -31,7 +31,13 @@ from liveorder.domain.risk.permissions import (
     signal_score,
     unreconciled_symbol,
 )
-from liveorder.domain.risk.prices import exits_at_market, no_fresh_price, price_collar, stop_already_passed
+from liveorder.domain.risk.prices import (
+    collar_of_its_stop,
+    exits_at_market,
+    no_fresh_price,
+    price_collar,
+    stop_already_passed,
+)
 from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal, RiskView, Rule
 from liveorder.domain.risk.repeats import repeated
 from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
@@ -71,8 +77,13 @@ RULES: tuple[Rule, ...] = (
 GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_selling, beyond_zero)
 """What an approved order has to pass again, just before each attempt to send it: what it was to close may be gone by then."""
 
-LASTING: tuple[Rule, ...] = (*SWITCHES, signal_score)
-"""What an exit has to pass whatever it comes to."""
+LASTING: tuple[Rule, ...] = (*SWITCHES, signal_score, collar_of_its_stop)
+"""What an exit has to pass whatever it comes to, and wherever the market is by then."""
+
+OF_ITSELF: tuple[Rule, ...] = (*SWITCHES, currency, allowed_symbols, signal_score, order_quantity, order_value)
+"""What an order that opens has to pass whatever else there is by then."""
+
+_OF_EXITS = frozenset((*EXIT_RULES, *LASTING))
 
 REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
     rule for rule in RULES if rule not in {stale_signal, signal_score, repeated, daily_trade_count, open_order_count}
@@ -149,20 +160,26 @@ def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: S
 
 
 def assess_wait(
-    proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = (), *, ages: bool
+    proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = (), *, ages: bool, meets_market: bool
 ) -> RiskRefusal | None:
-    """What refuses an order at once that would have to wait: a switch, and whatever it comes to the score of one that closes. Its
-    size is not known yet; one that closes can only reduce. `ages`: its signal does not get old while it waits, so that it has to be
-    young enough now.
+    """What refuses an order at once that would have to wait: a switch, and whatever it comes to the score of one that closes, and
+    its prices. Its size may not be known yet; one that closes can only reduce. `ages`: its signal does not get old while it waits,
+    so that it has to be young enough now. `meets_market`: as it is now.
     """
-    case = RiskCase.of(proposal, view, limits)
-    closes = proposal.terms.position_effect is PositionEffect.CLOSE
-    rules = (kill_switch, auto_trading) if not ages else LASTING if closes else SWITCHES
+    case, effect = RiskCase.of(proposal, view, limits), proposal.terms.position_effect
+    closes = effect is PositionEffect.CLOSE
+    rules = SWITCHES
+    if not ages:
+        rules = (kill_switch, auto_trading)
+    elif closes:
+        rules = EXIT_RULES if meets_market else LASTING
+    elif effect is PositionEffect.OPEN and proposal.units is not None:
+        rules = OF_ITSELF
     return next(_refusals(case._replace(is_reducing=case.is_reducing or closes), limits, rules, levels), None)
 
 
 def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule], levels: Sequence[Level]) -> Iterator[RiskRefusal]:
-    met = [rule for rule in rules if rule in EXIT_RULES or not case.is_reducing]
+    met = [rule for rule in rules if rule in _OF_EXITS or not case.is_reducing]
     for rule in met:
         if (refusal := rule(case, limits)) is not None:
             yield refusal

@@ -57,16 +57,26 @@ def price_collar(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("price_collar", message, worse, decimal_text(percent))
 
 
+def collar_of_its_stop(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
+    """The collar where the limit is compared with the order's own stop: where the market will be by then changes nothing."""
+    return price_collar(case, limits) if _is_compared_with_its_stop(case, limits) else None
+
+
 def _compared_with(case: RiskCase, limits: RiskLimits) -> tuple[Decimal | None, str]:
     """What the limit price is compared with, and what that is; None: with nothing."""
     if not case.is_reducing:
         return case.view.last_price, "the last price"
     if not case.proposal.renews("limit_price", "stop_price"):
         return None, ""
-    price, stop_price = _fresh_price(case, limits), case.proposal.terms.stop_price
-    if price is None or stop_price is None or is_passed(case, limits):
-        return price, "the last price"
-    return stop_price, "its stop"
+    if _is_compared_with_its_stop(case, limits):
+        return case.proposal.terms.stop_price, "its stop"
+    return _fresh_price(case, limits), "the last price"
+
+
+def _is_compared_with_its_stop(case: RiskCase, limits: RiskLimits) -> bool:
+    """Of an exit whose stop a fresh price has not passed."""
+    is_known = case.proposal.terms.stop_price is not None and _fresh_price(case, limits) is not None
+    return case.is_reducing and is_known and not is_passed(case, limits)
 
 
 def stop_already_passed(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
