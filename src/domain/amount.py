@@ -5,10 +5,12 @@ money is in the instrument's currency.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Context, Decimal
 from uuid import UUID
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import InvalidInput
@@ -28,8 +30,7 @@ TOWARD_ZERO = Context(prec=28, rounding=ROUND_DOWN)
 """What does not divide evenly must not be rounded up to the next lot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(Struct, frozen=True):
     """What a signal is sized by."""
 
     instrument: Instrument
@@ -72,8 +73,7 @@ class Basis:
         return f"{self.instrument.symbol} under {self.product}" if self.is_of_one_product else self.instrument.symbol
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """What a signal comes to: a quantity or an amount of money, or why it comes to nothing."""
 
     side: Side

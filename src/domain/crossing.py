@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from liveorder.domain.amount import Amount, Basis, no_price, no_reversal, refused, rounded, units_for
 from liveorder.domain.own_exits import GUARDS, Asking, OwnExits, own_exits

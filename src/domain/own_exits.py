@@ -9,10 +9,11 @@ Two exits never cancel each other: one that trades at once is not cancelled, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
+
+from msgspec import Struct
 
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
@@ -24,8 +25,7 @@ from liveorder.domain.values import EXACT, ZERO, OrderRole, Product, Side, total
 GUARDS = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """The exit that asks for room."""
 
     side: Side
@@ -38,8 +38,7 @@ class Asking:
     role: OrderRole = OrderRole.ENTRY
 
 
-@dataclass(frozen=True, slots=True)
-class OwnExits:
+class OwnExits(Struct, frozen=True):
     """Open and in-doubt orders of the strategy on the side that closes."""
 
     staying: tuple[OpenExposure, ...]

@@ -5,9 +5,10 @@ What it closes is what its own strategy holds (`Standing`), never beyond zero, w
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+
+from msgspec.structs import replace
 
 from liveorder.domain.amount import (
     TOWARD_ZERO,

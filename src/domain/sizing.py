@@ -6,14 +6,14 @@ is held, the account's equity) is given.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from liveorder.domain.amount import Basis
 from liveorder.domain.broker_capabilities import BrokerCapabilities
@@ -30,8 +30,7 @@ from liveorder.domain.standing import Standing
 from liveorder.domain.values import EXACT, OrderRole, Product, Side, TimeInForce, TradingHours, TradingMode
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where an intent comes from, and to which account it goes, beside its signal."""
 
     order_id: UUID
@@ -44,8 +43,7 @@ class Origin:
     is_shadow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SizingTerms:
+class SizingTerms(Struct, frozen=True):
     """What the account and its broker have for what a signal leaves open."""
 
     can: BrokerCapabilities
@@ -64,8 +62,7 @@ class SizingTerms:
     """See `AccountConfig.is_long_only`."""
 
 
-@dataclass(frozen=True, slots=True)
-class SizedIntent:
+class SizedIntent(Struct, frozen=True):
     """The intent, the price that it was sized by, and why it cannot be sent if sizing found a reason.
 
     `problem`: something is wrong with the signal. `refusal`: something is in its way now.
@@ -79,7 +76,7 @@ class SizedIntent:
     """What of that it was sized by: see `Amount`."""
     problem: InvalidInput | None = None
     refusal: RiskRefusal | None = None
-    figures: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, str] = field(default_factory=dict)
     """By which it was sized, for people."""
     in_the_way: tuple[OpenExposure, ...] = ()
     """Orders of its strategy that are to be cancelled before it can be sent."""
@@ -133,9 +130,9 @@ def spelling_of(signal: Signal) -> str:
 
 def check_contract_ids(signal: Signal, can: BrokerCapabilities, broker: str) -> None:
     """Raises `UnusableSignal` for what the broker's contracts do not have."""
-    for field in ("trading_class", "con_id"):
-        if getattr(signal, field) is not None and not can.contract_ids:
-            raise UnusableSignal(f"{field}: contracts have none at {broker}; leave it out", signal.signal_id)
+    for name in ("trading_class", "con_id"):
+        if getattr(signal, name) is not None and not can.contract_ids:
+            raise UnusableSignal(f"{name}: contracts have none at {broker}; leave it out", signal.signal_id)
 
 
 def check_multiplier(signal: Signal, instrument: Instrument, can: BrokerCapabilities, broker: str) -> None:

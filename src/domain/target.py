@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from liveorder.domain.amount import Amount, Basis, no_price, no_reversal, part_of, refused, rounded, units_for
 from liveorder.domain.crossing import exits_met, turned

@@ -298,11 +298,11 @@ async def test_a_claim_of_another_namespace_or_under_another_key_is_of_the_same_
         await store.append(commit(first, 1, claim=claim(first)))
         elsewhere = structs.replace(claim(other_namespace).claim, namespace="x", client_order_id="ANOTHER")
         with pytest.raises(SignalAlreadyKnown):
-            await store.append(commit(other_namespace, 1, claim=replace(claim(other_namespace), claim=elsewhere)))
+            await store.append(commit(other_namespace, 1, claim=structs.replace(claim(other_namespace), claim=elsewhere)))
         adopted = claim(other_key, "adopted-order-7")
         known_by = structs.replace(adopted.known_by, client_order_ids=("UNHEARD", "SIGNAL1"))
         with pytest.raises(SignalAlreadyKnown) as known:
-            await store.append(commit(other_key, 1, claim=replace(adopted, known_by=known_by)))
+            await store.append(commit(other_key, 1, claim=structs.replace(adopted, known_by=known_by)))
         assert [each.order_id for each in known.value.claims] == [first]
 
 
@@ -313,7 +313,7 @@ async def test_of_an_adoption_and_its_signal_at_once_the_first_wins(site: Site) 
     known_by = structs.replace(known.known_by, client_order_ids=("SIGNAL1", "adopted-order-7"))
     async with opened(site.store()) as store:
         results = await outcomes(
-            store, commit(order_id, 1, claim=adopted), commit(signal, 1, claim=replace(known, known_by=known_by))
+            store, commit(order_id, 1, claim=adopted), commit(signal, 1, claim=structs.replace(known, known_by=known_by))
         )
         assert results == [None, SignalAlreadyKnown]
         assert [each.order_id for each in await store.claims(known_by)] == [order_id]
@@ -324,11 +324,11 @@ async def test_where_the_dead_letter_of_its_message_stands_nothing_is_claimed_bu
     async with opened(site.store()) as store:
         await store.append(commit(letter, 1))
         with pytest.raises(DeadLetterStands) as stands:
-            await store.append(commit(order_id, 1, claim=replace(claim(order_id), dead_letter=letter)))
+            await store.append(commit(order_id, 1, claim=structs.replace(claim(order_id), dead_letter=letter)))
         assert stands.value.dead_letter == letter
-        await store.append(commit(order_id, 1, claim=replace(claim(order_id), dead_letter=uuid4())))
+        await store.append(commit(order_id, 1, claim=structs.replace(claim(order_id), dead_letter=uuid4())))
         with pytest.raises(SignalAlreadyKnown):
-            await store.append(commit(again, 1, claim=replace(claim(again), dead_letter=letter)))
+            await store.append(commit(again, 1, claim=structs.replace(claim(again), dead_letter=letter)))
 
 
 async def test_claims_of_one_signal_wait_for_each_other_and_others_pass_them(site: Site) -> None:
@@ -456,7 +456,7 @@ async def test_a_halt_stands_for_commits_behind_it_in_the_same_transaction(site:
 
 async def test_a_commit_that_the_database_cannot_hold_fails_alone(site: Site) -> None:
     order_id, other, later = uuid4(), uuid4(), uuid4()
-    unheard_of = replace(claim(other), claim=structs.replace(claim(other).claim, fingerprint="\ud800"))
+    unheard_of = structs.replace(claim(other), claim=structs.replace(claim(other).claim, fingerprint="\ud800"))
     async with opened(site.store()) as store:
         results = await asyncio.gather(
             store.append(commit(order_id, 1)),
@@ -1308,7 +1308,7 @@ async def test_a_text_that_postgres_cannot_hold_fails_its_commit_alone(tmp_path:
     await create(site)
     order_id, other = uuid4(), uuid4()
     async with opened(site.store()) as store:
-        with_nul = replace(claim(order_id), claim=structs.replace(claim(order_id).claim, fingerprint="a\0b"))
+        with_nul = structs.replace(claim(order_id), claim=structs.replace(claim(order_id).claim, fingerprint="a\0b"))
         assert await outcomes(store, commit(order_id, 1, claim=with_nul), commit(other, 1)) == [StoreError, None]
     await site.remove()
 

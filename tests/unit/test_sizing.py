@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.instrument import Instrument
@@ -62,7 +63,7 @@ def amounts(of: SizedIntent) -> tuple[Decimal | None, Decimal | None]:
     return of.intent.terms.quantity, of.intent.terms.notional
 
 
-IN_CASH = replace(TERMS, can=BrokerCapabilities(notional=True, notional_for=frozenset({AssetClass.CRYPTO})))
+IN_CASH = structs.replace(TERMS, can=BrokerCapabilities(notional=True, notional_for=frozenset({AssetClass.CRYPTO})))
 LIMIT = {"order_type": "LIMIT", "limit_price": D("250.019")}
 
 
@@ -134,7 +135,7 @@ def test_what_is_less_than_a_lot_or_a_tick_is_kept_as_it_was_asked_with_the_reas
 def test_an_order_that_is_too_small_is_said_by_what_it_was_sized_by(
     fields: dict[str, Any], instrument: Instrument, words: str
 ) -> None:
-    terms = replace(TERMS, can=replace(CAN, notional=False))
+    terms = structs.replace(TERMS, can=replace(CAN, notional=False))
     assert str(sized(fields, instrument=instrument, price="1500", terms=terms).problem).startswith(words)
 
 
@@ -166,18 +167,18 @@ def test_the_signals_own_price_stands_in_where_the_markets_is_not_fresh(
     at = None if own_age is None else seconds(-own_age)
     found = sized({"price": D(200), "timestamp": at}, price=None if age is None else "300", age=age or 0)
     assert found.intent.terms.decision_price == (None if expected is None else D(expected))
-    published = replace(ORIGIN, published_at=at)
+    published = structs.replace(ORIGIN, published_at=at)
     assert sized({"price": D(200)}, price=None, origin=published).intent.terms.decision_price == (
         D(200) if at and own_age != 61 else None
     )
 
 
 def test_a_signal_without_a_time_is_as_old_as_its_publication() -> None:
-    published = sized({"price": D(200)}, price=None, origin=replace(ORIGIN, published_at=seconds(-60)))
-    assert (published.intent.terms.decision_price, published.intent.terms.signal_at) == (D(200), seconds(-60))
-    assert (
-        sized({"price": D(200)}, price=None, origin=replace(ORIGIN, published_at=seconds(-61))).intent.terms.decision_price is None
+    published, older = (
+        sized({"price": D(200)}, price=None, origin=structs.replace(ORIGIN, published_at=seconds(-age))).intent.terms
+        for age in (60, 61)
     )
+    assert (published.decision_price, published.signal_at, older.decision_price) == (D(200), seconds(-60), None)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,9 @@ def test_a_signal_without_a_time_is_as_old_as_its_publication() -> None:
 def test_what_outlasts_the_day_only_for_want_of_orders_for_the_day_keeps_the_days_time_out(
     fields: dict[str, Any], asset: Instrument, expected: tuple[TimeInForce, float | None]
 ) -> None:
-    intent = sized(fields, instrument=asset, terms=replace(TERMS, can=BrokerCapabilities(usual_times_in_force=GTC_OF_COINS))).intent
+    intent = sized(
+        fields, instrument=asset, terms=structs.replace(TERMS, can=BrokerCapabilities(usual_times_in_force=GTC_OF_COINS))
+    ).intent
     assert (intent.terms.time_in_force, intent.terms.timeout_seconds) == expected
 
 
@@ -205,10 +208,10 @@ def test_what_outlasts_the_day_only_for_want_of_orders_for_the_day_keeps_the_day
 )
 def test_hours_are_as_named_or_as_is_usual_and_regular_for_an_auction(fields: dict[str, Any], expected: str) -> None:
     can = BrokerCapabilities(usual_hours={OrderType.MARKET: TradingHours.EXTENDED})
-    assert sized(fields, terms=replace(TERMS, can=can)).intent.terms.hours is TradingHours[expected]
+    assert sized(fields, terms=structs.replace(TERMS, can=can)).intent.terms.hours is TradingHours[expected]
 
 
-SHORTS = replace(
+SHORTS = structs.replace(
     TERMS,
     can=replace(TERMS.can, crosses_zero=True),
     limits=LIMITS.model_copy(update={"allow_short_selling": True}),

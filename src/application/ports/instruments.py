@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 
 
-@dataclass(frozen=True, slots=True)
-class InstrumentQuery:
+class InstrumentQuery(Struct, frozen=True):
     """What a signal says about its instrument. None means unspecified."""
 
     symbol: str

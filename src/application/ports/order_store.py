@@ -16,8 +16,7 @@ from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.position_owner import PositionOwner
 
 
-@dataclass(frozen=True, slots=True)
-class Claiming:
+class Claiming(Struct, frozen=True):
     """A claim to make, and what prevents it: a stored claim that matches `known_by`, or a dead letter of the same message."""
 
     claim: IdempotencyClaim

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.ports.calendar import TradingCalendar

@@ -10,12 +10,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.fees_in_kind import FeesInKind
@@ -98,8 +101,7 @@ class ExecutionConfig:
     is_shadow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Waited:
+class Waited(Struct, frozen=True):
     """An order whose wait is over, and what its signal is judged by in place of when it came."""
 
     intent: OrderRequested
@@ -112,8 +114,7 @@ class Waited:
     """For which it waited."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(Struct, frozen=True):
     """What was asked for of a signal before it is sized: it can be sized again by what its strategy has by then."""
 
     gateway: Gateway

@@ -10,9 +10,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.order_register import OrderRegister

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from liveorder.domain.limit_tables import LimitTable
 from liveorder.domain.order.events import decimal_text
@@ -114,8 +116,7 @@ class Level(NamedTuple):
     view: RiskView
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(Struct, frozen=True):
     """What the rules say of one order. `figures` are those that they measured, as text, whatever they said."""
 
     refusal: RiskRefusal | None

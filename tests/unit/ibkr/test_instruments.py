@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import exchange_calendars
 import pytest
+from msgspec import structs
 
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.calendar import ALWAYS_OPEN
@@ -54,8 +54,8 @@ async def tws() -> AsyncIterator[Scene]:
         (OPTION, "SMART:SPY:2027-12-17:500:CALL", "XNYS", "0.01", 100),
         (InstrumentQuery("AAPL", con_id=10_001), "NASDAQ:AAPL", "XNYS", "0.01", 1),
         (InstrumentQuery("AAPL", asset_class=AssetClass.CFD), "SMART:AAPL:CFD:USD", "XNYS", "0.01", 1),
-        (replace(ON_ES, trading_class="ES"), "CME:ES:2027-12-17:6000:CALL", "CMES", "0.05", 50),
-        (replace(ON_ES, exchange="CME", trading_class="EW3"), "CME:ES/EW3:2027-12-17:6000:CALL", "CMES", "0.05", 50),
+        (structs.replace(ON_ES, trading_class="ES"), "CME:ES:2027-12-17:6000:CALL", "CMES", "0.05", 50),
+        (structs.replace(ON_ES, exchange="CME", trading_class="EW3"), "CME:ES/EW3:2027-12-17:6000:CALL", "CMES", "0.05", 50),
         (InstrumentQuery("SI", "COMEX", multiplier=Decimal(1000), expiry=SILVER), "COMEX:SI/SIL:2027-12-29", "CMES", "0.005", 1000),
         (InstrumentQuery("SI", "COMEX", trading_class="SI", expiry=SILVER), "COMEX:SI:2027-12-29", "CMES", "0.005", 5000),
         (InstrumentQuery("ZC", "CBOT", multiplier=Decimal(5000), expiry=CORN), "CBOT:ZC:2027-12-14", "CMES", "0.25", 50),
