@@ -124,10 +124,11 @@ def beyond_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
 
 def across_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """At a broker that takes none, no order takes the account's position across zero, whichever strategy holds it. What surely
-    reduces is not asked.
+    reduces is not asked, nor is the one order by which a shadow run judges both legs of a reversal: nothing of it is sent.
     """
-    view, side, units = case.view, case.proposal.terms.side, case.proposal.whole_units
-    left = None if view.crosses_zero else view.of_order.left_before_zero(side)
+    view, terms, units = case.view, case.proposal.terms, case.proposal.whole_units
+    side = terms.side
+    left = None if view.crosses_zero or terms.is_shadow else view.of_order.left_before_zero(side)
     if left is None or (units is not None and units <= left):
         return None
     symbol = f"{case.proposal.instrument.symbol}{_under(case)}"
