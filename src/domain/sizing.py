@@ -97,6 +97,12 @@ class SizedIntent(Struct, frozen=True):
         return self.both_legs is not None
 
     @property
+    def opens(self) -> Decimal | None:
+        """Of a first leg: units that the other order is to open, as far as is known before there is a price for it."""
+        closes = self.intent.terms.quantity
+        return None if self.both_legs is None or closes is None else EXACT.subtract(self.both_legs, closes)
+
+    @property
     def once_entered(self) -> OrderRequested | None:
         """Of an exit without an amount yet: as it would be once all of its entries are filled; None while that is not known."""
         terms, own = self.intent.terms, self.of_product.own

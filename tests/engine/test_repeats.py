@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from liveorder.application.engine.engine import Engine
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused
-from tests.engine.scenes import ACCOUNT, LAX, Scene, a_limit, a_scene, a_signal, until
+from liveorder.domain.values import Side
+from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.test_limit_tables import of_spy, of_trend
+from tests.engine.test_making_way import STOP
+from tests.engine.test_reversals import FILLS_BY_ITSELF, WAYS
 
 WINDOW = LAX.model_copy(update={"repeat_window_seconds": 60.0, "allow_short_selling": True})
 
@@ -122,3 +127,77 @@ async def test_without_the_setting_nothing_is_a_repeat(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         for signal_id in ("one", "two"):
             assert (await engine.execute.execute(a_signal(signal_id))).is_sent
+
+
+# --- in a reversal ---------------------------------------------------------------------------------------------------------------
+
+LEGS = {"one order": STILL, "two legs": FILLS_BY_ITSELF}
+SHORTS = LAX.model_copy(update={"allow_short_selling": True})
+
+
+def turning(way: str, side: Side) -> dict[str, Any]:
+    """From 20 to 5 on the other side."""
+    sign = 1 if side is Side.BUY else -1
+    if way == "target":
+        return WAYS[way] | {"target_quantity": 5 * sign}
+    return WAYS[way] | {"side": side} | ({"stop_loss": 500 - 100 * sign} if way == "risk" else {})
+
+
+async def long_of_20_and_a_stop(engine: Engine, side: Side, **fields: Any) -> LiveOrder:
+    """Or short. 25 of it were, and 5 are closed just now."""
+    await engine.execute.execute(a_signal("in", side=side, quantity=25, **fields))
+    await until(lambda: engine.is_quiet)
+    await asyncio.sleep(100)
+    await engine.execute.execute(a_signal("part", side=side.opposite, quantity=5, **fields))
+    await until(lambda: engine.is_quiet)
+    stop = STOP | {"stop_price": "300" if side is Side.BUY else "700"}
+    return await engine.execute.execute(a_signal("stop", side=side.opposite, quantity=20, **stop | fields))
+
+
+@pytest.mark.parametrize("of_table", [None, of_trend, of_spy], ids=["account", "strategy", "symbol"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+@pytest.mark.parametrize("legs", LEGS)
+async def test_a_reversal_that_repeats_is_refused_whole(tmp_path: Path, legs: str, side: Side, way: str, of_table: Any) -> None:
+    """Nothing is closed and nothing cancelled, in however many orders it would go. After the window it goes."""
+    limits, tables = (WINDOW, {}) if of_table is None else (SHORTS, of_table(repeat_window_seconds=60.0))
+    async with a_scene(tmp_path, LEGS[legs], limits=limits, account_terms=tables) as scene, scene.living() as engine:
+        stop = await long_of_20_and_a_stop(engine, side, strategy_name="trend")
+        fields = turning(way, side.opposite) | {"strategy_name": "trend"}
+        verdict = await engine.execute.appraise(a_signal("turn", **fields))
+        assert [each.code for each in verdict.refusals] == ["repeated"]
+        order = await engine.execute.execute(a_signal("turn", **fields))
+        assert (order.status, await code_of(scene, order)) == (OrderStatus.REJECTED, "repeated")
+        await asyncio.sleep(5)
+        assert [each.order_id for each in engine.orders.unfinished()] == [stop.order_id]
+        assert not (await engine.orders.get(stop.order_id)).cancels
+        await asyncio.sleep(55)
+        await engine.execute.execute(a_signal("again", **fields))
+        await until(lambda: engine.is_quiet and not engine.orders.unfinished())
+        held = sum(each.quantity for each in engine.risk.positions(ACCOUNT).values())
+        assert held == (-5 if side is Side.BUY else 5)
+
+
+@pytest.mark.parametrize("legs", LEGS)
+@pytest.mark.parametrize(
+    ("code", "limit"),
+    [
+        ("order_quantity", {"max_order_quantity": 4}),
+        ("order_value", {"max_order_value": 2499}),
+        ("allowed_symbols", {"allowed_symbols": ["AAPL"]}),
+        ("signal_score", {"require_score": True}),
+    ],
+)
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_would_refuse_the_opening_leg_in_any_case_refuses_the_reversal(
+    tmp_path: Path, way: str, code: str, limit: dict[str, Any], legs: str
+) -> None:
+    async with a_scene(tmp_path, LEGS[legs], limits=SHORTS) as scene:
+        async with scene.living() as engine:
+            stop = await long_of_20_and_a_stop(engine, Side.BUY)
+        scene.limits = type(SHORTS).model_validate(SHORTS.model_dump() | limit)
+        async with scene.living() as engine:
+            order = await engine.execute.execute(a_signal("turn", **turning(way, Side.SELL)))
+            assert (order.status, await code_of(scene, order)) == (OrderStatus.REJECTED, code)
+            await asyncio.sleep(5)
+            assert [each.order_id for each in engine.orders.unfinished()] == [stop.order_id]

@@ -16,7 +16,7 @@ from liveorder.application.engine.engine import Engine
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
-from liveorder.testing.venue.settings import VenueAccount
+from liveorder.testing.venue.settings import VenueAccount, VenueSettings
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_making_way import STOP, code_of, sent, unguarded
 from tests.engine.test_targets import in_doubt
@@ -122,6 +122,20 @@ async def test_else_the_second_leg_leaves_once_the_first_is_wholly_filled(tmp_pa
         assert await held(engine) == -5
 
 
+@pytest.mark.parametrize("venue", [BY_HAND, APART], ids=["crossing", "no crossing"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_shadow_run_takes_it_for_one_order(tmp_path: Path, way: str, venue: VenueSettings) -> None:
+    """It sends none, so that there is nothing to wait for."""
+    async with a_scene(tmp_path, venue, limits=SHORTS) as scene:
+        async with scene.living() as engine:
+            await holding(scene, engine)
+        scene.is_shadow = True
+        async with scene.living() as engine:
+            order = await turns(engine, **WAYS[way])
+            assert (order.is_approved, order.terms.is_shadow, order.quantity) == (True, True, D(25)), order.error_message
+            assert scene.venue_orders(order) == []
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_with_something_in_doubt_it_goes_in_two_legs(tmp_path: Path, way: str) -> None:
     async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
@@ -134,6 +148,7 @@ async def test_with_something_in_doubt_it_goes_in_two_legs(tmp_path: Path, way: 
         assert first.terms.position_effect == "CLOSE"
         assert first.quantity is not None
         assert first.quantity <= 20
+        assert way not in BY_AMOUNT or first.terms.asked_quantity == 25
         assert doubt.order_id != first.order_id
 
 

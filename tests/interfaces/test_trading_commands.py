@@ -407,6 +407,14 @@ def test_what_guards_a_position_makes_way_for_closing_it(cli: CommandLine) -> No
     assert [held["quantity"] for held in cli.json("positions")] == ["0"]
 
 
+def test_what_comes_to_nothing_reads_so(cli: CommandLine) -> None:
+    flat = ("--symbol", "SPY", "--target-percent", "0", "--signal-id", "flat")
+    page = " ".join(cli.run("validate", *flat).stdout.split())
+    assert page.startswith("No order in ARCA:SPY of SIM (asked: target_percent 0) held: 0 expected: 0 target: 0 would be refused")
+    cli.run("submit", *flat)
+    assert cli.run("order", "flat").stdout.split()[:3] == ["BUY", "SPY", "MARKET"]
+
+
 def test_validate_shows_what_a_signal_would_come_to_and_why(cli: CommandLine) -> None:
     submit(cli, coin("in"))
     half = {"signal_id": "half", "symbol": "ETH/USD", "position_effect": "CLOSE", "percent": 50}
@@ -423,7 +431,7 @@ def test_validate_shows_what_a_signal_would_come_to_and_why(cli: CommandLine) ->
     cli.run("submit", json.dumps(half))
     assert "asked for percent 50" in " ".join(cli.run("order", "half").stdout.split())
     none = cli.run("validate", json.dumps(half | {"signal_id": "none", "symbol": "BTC/USD"}))
-    assert "SELL nothing of CRYPTO:BTC/USD in SIM, CLOSE" in " ".join(none.stdout.split())
+    assert "No order in CRYPTO:BTC/USD of SIM (asked: percent 50)" in " ".join(none.stdout.split())
     assert "nothing_to_close: default holds no BTC/USD" in " ".join(none.stdout.split())
 
 

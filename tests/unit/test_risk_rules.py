@@ -142,6 +142,53 @@ def test_the_first_refusal_is_the_one_that_is_recorded_and_a_dry_check_tells_all
     ]
 
 
+@pytest.mark.parametrize(("notional", "expected"), [("549.99", None), ("550", ("order_quantity", "11", "10")), ("10", None)])
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+def test_an_amount_of_money_is_judged_by_the_whole_lots_that_it_comes_to(
+    notional: str, expected: tuple[str, str, str] | None, side: Side
+) -> None:
+    """Where the broker takes such orders, at a price of 50."""
+    order = proposal(side=side, quantity=None, notional=Decimal(notional))
+    allowed = limits(max_order_quantity=Decimal(10), allow_short_selling=True)
+    assert refusal(order, view(), allowed) == expected
+    found = {"549.99": "10", "550": "11", "10": "0"}[notional]
+    assert assess(order, view(), allowed).figures["order_quantity"] == found
+
+
+ACROSS = limits(allow_short_selling=True)
+
+
+@pytest.mark.parametrize(
+    ("held", "side", "units"),
+    [(8, Side.SELL, 9), (8, Side.SELL, 8), (-8, Side.BUY, 9), (-8, Side.BUY, 8), (8, Side.BUY, 99), (0, Side.SELL, 9)],
+)
+@pytest.mark.parametrize("open_units", [0, 3, 8])
+def test_no_order_takes_the_account_across_zero_where_its_broker_takes_none(
+    held: int, side: Side, units: int, open_units: int
+) -> None:
+    """After all that open orders of its side can take."""
+    order = proposal(side=side, quantity=Decimal(units))
+    taken = {"sells" if side is Side.SELL else "buys": open_units}
+    seen = holding(held, own=Stake(), crosses_zero=False, **taken)
+    closes = held * (1 if side is Side.SELL else -1) > 0
+    found = assess(order, seen, ACROSS).refusal
+    if closes and units > 8 - open_units:
+        assert found is not None
+        assert (found.code, found.measured, found.limit) == ("across_zero", str(units), str(8 - open_units))
+        assert ("once they have ended" in found.message) is (open_units == 8)
+    else:
+        assert found is None
+    assert assess(order, seen._replace(crosses_zero=True), ACROSS).refusal is None
+
+
+def test_what_the_broker_holds_counts_and_an_unknown_size_could_cross() -> None:
+    of_other = holding(8, own=Stake(), crosses_zero=False, difference=Decimal(-2), differs_by_product=False)
+    order = proposal(side=Side.SELL, quantity=Decimal(7))
+    assert "across_zero" in [each.code for each in assess_all(order, of_other, ACROSS)]
+    unknown = proposal(side=Side.SELL, quantity=None, notional=Decimal(50), decision_price=None)
+    assert "across_zero" in [each.code for each in assess_all(unknown, holding(8, own=Stake(), crosses_zero=False), ACROSS)]
+
+
 def test_each_rule_refuses_under_its_own_name() -> None:
     assert [rule.__name__ for rule in RULES] == [code for code, _, _, _ in REFUSED]
 
@@ -161,6 +208,12 @@ REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
     ("price_collar", limit_order("60"), view(), limits(price_collar_percent=Decimal(10))),
     ("short_selling", proposal(side=Side.SELL), view(), NO_LIMITS),
     ("beyond_zero", proposal(position_effect=PositionEffect.CLOSE), view(), NO_LIMITS),
+    (
+        "across_zero",
+        proposal(side=Side.SELL),
+        holding(8, own=Stake(), crosses_zero=False),
+        limits(allow_short_selling=True),
+    ),
     ("order_quantity", proposal(), view(), limits(max_order_quantity=Decimal(9))),
     ("order_value", proposal(), view(), limits(max_order_value=Decimal(499))),
     ("repeated", proposal(), view(last_alike=SentOrder(UUID(int=1), NOW)), limits(repeat_window_seconds=1)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -32,6 +33,7 @@ from liveorder.domain.risk import (
     RiskView,
     assess,
     assess_all,
+    assess_opening,
     assess_wait,
     is_reducing,
     is_short,
@@ -65,19 +67,31 @@ class RiskGate:
         *,
         is_operators: bool,
         once: Standing | None = None,
+        opens: Decimal | None = None,
     ) -> Assessment:
         """The first refusal, if any, and the figures that were measured; nothing is awaited after they were.
 
-        `once`: what its strategy will have once orders that are in the
-        way are cancelled, where some are.
+        `once`: what its strategy will have once orders that are in the way are cancelled, where some are. `opens`: of the closing
+        leg of a reversal, the units that are to be opened after it.
         """
         view, limits = await self.look(gateway, intent, priced)
-        if once is not None:
-            part = None if view.part is None else once.part_under(intent.terms.product, gateway.terms.default_product)
-            heard = view.exposure.unexplained(view.heard_difference, intent.terms.side)
-            view = view._replace(own=once.own, exposure=once.account, part=part, heard_difference=heard)
-        levels = self._levels(gateway, intent, view)
-        return assess(Proposal.of(intent, is_operators=is_operators), view, limits, RULES, levels)
+        view = self._once(gateway, intent, view, once)
+        levels, proposal = self._levels(gateway, intent, view), Proposal.of(intent, is_operators=is_operators)
+        judged = assess(proposal, view, limits, RULES, levels)
+        if not opens or judged.refusal is not None:
+            return judged
+        opening = intent.with_terms(position_effect=PositionEffect.OPEN)
+        view, limits = self._view(gateway, opening, priced)
+        view = self._once(gateway, opening, view, once)
+        return replace(judged, refusal=assess_opening(proposal, opens, view, limits, self._levels(gateway, opening, view)))
+
+    @staticmethod
+    def _once(gateway: Gateway, intent: OrderRequested, view: RiskView, once: Standing | None) -> RiskView:
+        if once is None:
+            return view
+        part = None if view.part is None else once.part_under(intent.terms.product, gateway.terms.default_product)
+        heard = view.exposure.unexplained(view.heard_difference, intent.terms.side)
+        return view._replace(own=once.own, exposure=once.account, part=part, heard_difference=heard)
 
     async def judge_all(
         self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool

@@ -259,8 +259,8 @@ class ExecuteOrder:
         again = [] if known is None else [_invalid("already_known", f"it became order {known.order_id}")]
         wait = self._wait(gathered, sized, is_operators=operator is not None)
         if wait is not None:  # it would be judged when that is over
-            never = self._never(gathered, sized, wait, is_operators=operator is not None)
-            refused = [] if never is None else [never]
+            verdict = (await self.decided(gathered, sized, is_operators=operator is not None)).verdict
+            refused = [verdict] if isinstance(verdict, Refused) else []
             return Appraisal(sized.intent, [*again, *refused], sized.figures, "" if refused else wait.message)
         if (form := self._refusal_of_form(gateway, sized)) is not None and sized.refusal is not None:
             return Appraisal(sized.intent, [*again, form], sized.figures)  # there is no amount to judge
@@ -637,7 +637,7 @@ class ExecuteOrder:
         if verdict is None:
             in_the_way = sized.in_the_way
             once = sized.standing.once_cancelled(in_the_way) if in_the_way else None
-            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, once=once)
+            judged = await self._gate.judge(gateway, intent, priced, is_operators=is_operators, once=once, opens=sized.opens)
             if not is_suspect and (less := _held_to_broker(intent, judged)) is not None:
                 if isinstance(less, RiskRefusal):
                     return Judgement(refused_by(less), intent.with_terms(position_effect=PositionEffect.CLOSE))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
+from liveorder.domain.wording import plain
+
 
 class RejectReason(StrEnum):
     """Why an order is REJECTED."""
@@ -68,4 +70,4 @@ NOT_BEGUN = "NotBegun"
 
 def decimal_text(value: Decimal) -> str:
     """A figure as it is stored among `Approved.figures` and shown: plain digits, no exponent."""
-    return f"{value:f}"
+    return plain(value)

@@ -9,6 +9,7 @@ from liveorder.domain.risk.assessment import (
     Level,
     assess,
     assess_all,
+    assess_opening,
     assess_wait,
 )
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
@@ -58,6 +59,7 @@ __all__ = [
     "as_market_exit",
     "assess",
     "assess_all",
+    "assess_opening",
     "assess_wait",
     "closable",
     "end_unwanted",

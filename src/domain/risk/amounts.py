@@ -13,7 +13,8 @@ _SHORT = Decimal("0.0001")
 
 
 def order_quantity(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
-    return _above("order_quantity", "the order's quantity", case.proposal.units, limits.max_order_quantity, "max_order_quantity")
+    units = case.proposal.whole_units
+    return _above("order_quantity", "the order's quantity", units, limits.max_order_quantity, "max_order_quantity")
 
 
 def order_value(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:

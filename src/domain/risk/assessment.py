@@ -24,6 +24,7 @@ from liveorder.domain.risk.amounts import (
 from liveorder.domain.risk.buying_power import buying_power
 from liveorder.domain.risk.permissions import (
     IN_DOUBT_SYMBOL,
+    across_zero,
     allowed_symbols,
     beyond_zero,
     currency,
@@ -63,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     price_collar,
     short_selling,
     beyond_zero,
+    across_zero,
     order_quantity,
     order_value,
     repeated,
@@ -78,6 +80,17 @@ RULES: tuple[Rule, ...] = (
 
 GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_selling, beyond_zero)
 """What an approved order has to pass again, just before each attempt to send it: what it was to close may be gone by then."""
+
+OPENING_RULES: tuple[Rule, ...] = (
+    currency,
+    allowed_symbols,
+    signal_score,
+    across_zero,
+    order_quantity,
+    order_value,
+    repeated,
+)
+"""What the opening leg of a reversal would not pass either once the closing one is filled: asked before that leaves."""
 
 LASTING: tuple[Rule, ...] = (*SWITCHES, signal_score, collar_of_its_stop)
 """What an exit has to pass whatever it comes to, and wherever the market is by then."""
@@ -160,6 +173,20 @@ def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits, levels: S
     return tuple(_refusals(RiskCase.of(proposal, view, limits), limits, RULES, levels))
 
 
+def assess_opening(
+    first: Proposal, opens: Decimal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = ()
+) -> RiskRefusal | None:
+    """What refuses a reversal in two legs as a whole: its `first` one would close, and another that `opens` so many units would be
+    refused after it.
+    """
+    side, closes = first.terms.side, first.units or ZERO
+    part = None if view.part is None else view.part._replace(account=view.part.account.once_filled(side, closes))
+    view = view._replace(exposure=view.exposure.once_filled(side, closes), part=part)
+    opening = first._replace(terms=first.terms.but(quantity=opens, notional=None, position_effect=PositionEffect.OPEN))
+    case = RiskCase.of(opening, view, limits)._replace(is_reducing=False)
+    return next(_refusals(case, limits, OPENING_RULES, levels), None)
+
+
 def assess_wait(
     proposal: Proposal, view: RiskView, limits: RiskLimits, levels: Sequence[Level] = (), *, ages: bool, meets_market: bool
 ) -> RiskRefusal | None:
@@ -229,7 +256,7 @@ def _figures(case: RiskCase) -> dict[str, str]:
         "trades_today": str(view.trades_today + 1),
         "open_orders": str(view.open_orders + 1),
     }
-    known = {"order_quantity": proposal.units, "order_value": case.value, "last_price": view.last_price}
+    known = {"order_quantity": proposal.whole_units, "order_value": case.value, "last_price": view.last_price}
     figures |= {name: decimal_text(value) for name, value in known.items() if value is not None}
     if view.of_order.heard_difference:
         figures["at_broker"] = decimal_text(view.of_order.at_broker)

@@ -51,6 +51,12 @@ class Exposure(NamedTuple):
             return Exposure(self.quantity, self.value, self.buys.minus(quantity, value), self.sells)
         return Exposure(self.quantity, self.value, self.buys, self.sells.minus(quantity, value))
 
+    def once_filled(self, side: Side, units: Decimal) -> Exposure:
+        """With all that is open of `side`, and so many units more, filled. In units: what is held keeps its value."""
+        if side is Side.BUY:
+            return self._replace(quantity=_WIDE.add(self.quantity, _WIDE.add(self.buys.quantity, units)), buys=NOTHING_OPEN)
+        return self._replace(quantity=_WIDE.subtract(self.quantity, _WIDE.add(self.sells.quantity, units)), sells=NOTHING_OPEN)
+
     @property
     def is_taken(self) -> bool:
         """Whether anything is held or could be, by an open order of whatever size."""
@@ -201,6 +207,13 @@ class ProductPart(NamedTuple):
     def at_broker(self) -> Decimal:
         """Signed units of the account by what was heard, or by our book."""
         return _WIDE.add(self.account.quantity, self.heard_difference or ZERO)
+
+    def left_before_zero(self, side: Side) -> Decimal | None:
+        """Units that an order of `side` may be for, after all that open orders could take, so that it leaves the account on its
+        side of zero; None where the account has none on that side.
+        """
+        theirs = _WIDE.add(self.account.quantity, self.newest_difference or ZERO)
+        return self.account.reducible_by(side, theirs) if side.signed(theirs) < 0 else None
 
     def hearing(self, theirs: Mapping[Product | None, Decimal], product: Product | None, of_all: Decimal) -> ProductPart:
         """With what the broker said that it holds, by product.

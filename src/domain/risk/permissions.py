@@ -122,6 +122,24 @@ def beyond_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("beyond_zero", message, units, decimal_text(left))
 
 
+def across_zero(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
+    """At a broker that takes none, no order takes the account's position across zero, whichever strategy holds it. What surely
+    reduces is not asked, nor is the one order by which a shadow run judges both legs of a reversal: nothing of it is sent.
+    """
+    view, terms, units = case.view, case.proposal.terms, case.proposal.whole_units
+    side = terms.side
+    left = None if view.crosses_zero or terms.is_shadow else view.of_order.left_before_zero(side)
+    if left is None or (units is not None and units <= left):
+        return None
+    symbol = f"{case.proposal.instrument.symbol}{_under(case)}"
+    remedy = f"{side} no more than that, and the rest once it is filled" if left else "send it again once they have ended"
+    message = (
+        f"the account has {decimal_text(view.of_order.account.quantity)} {symbol}, open orders leave {decimal_text(left)} of it "
+        f"to {side}, and its broker takes no order across zero; {remedy}"
+    )
+    return RiskRefusal("across_zero", message, "an unknown number" if units is None else decimal_text(units), decimal_text(left))
+
+
 def _under(case: RiskCase) -> str:
     """For people, where a position is kept for each product."""
     return "" if case.view.part is None else f" under {case.proposal.terms.product}"

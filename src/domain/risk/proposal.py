@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.terms import OrderTerms
@@ -50,6 +51,14 @@ class Proposal(NamedTuple):
         if terms.notional is None or not terms.decision_price:
             return None
         return abs(terms.notional / (terms.decision_price * self.instrument.multiplier))
+
+    @property
+    def whole_units(self) -> Decimal | None:
+        """The same in whole lots: no more is made of an amount of money at that price."""
+        try:
+            return None if self.units is None else self.instrument.round_quantity(self.units)
+        except InvalidInput:
+            return ZERO
 
     def value(self, last_price: Decimal | None) -> Decimal | None:
         """Money: the notional, or the quantity at the worst price that the order allows; None while no price is known."""

@@ -42,10 +42,10 @@ def print_order(order: OrderView, history: Sequence[HistoryView] = (), kept: Seq
 
 
 def _headline(order: OrderView) -> Text:
-    wanted = number(order.quantity)
+    wanted = f"{number(order.quantity)} "
     if order.quantity is None:
-        wanted = "nothing of" if order.notional is None else f"{number(order.notional)} {order.currency} of"
-    line = shown(f"{order.side.value} {wanted} {order.symbol} {order_type(order)}  ", "bold")
+        wanted = "" if order.notional is None else f"{number(order.notional)} {order.currency} of "
+    line = shown(f"{order.side.value} {wanted}{order.symbol} {order_type(order)}  ", "bold")
     return line.append_text(styled(status(order.status.value))).append_text(
         shown("".join(f"  [{flag}]" for flag in notable_flags(order)), "yellow")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from liveorder.application.reporting.views import VerdictView
+from liveorder.domain.wording import in_brackets
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.screen import print_json, screen, shown
 
@@ -16,9 +17,7 @@ def print_verdict(verdict: VerdictView, *, as_json: bool) -> None:
         print_json(verdict.to_dict())
         return
     console = screen()
-    console.print(
-        shown(f"{verdict.side} {_amount(verdict)} {verdict.instrument} in {verdict.account_id}{_effect(verdict)}", "bold")
-    )
+    console.print(shown(_headline(verdict), "bold"))
     for name, value in verdict.figures.items():
         console.print(shown(f"  {name.replace('_', ' ')}: {value}", "dim"))
     console.print(shown("would be sent", "green") if verdict.is_approved else shown("would be refused", "bold red"))
@@ -28,12 +27,10 @@ def print_verdict(verdict: VerdictView, *, as_json: bool) -> None:
         console.print(shown(f"  {note}", "yellow"))
 
 
-def _amount(verdict: VerdictView) -> str:
-    if verdict.quantity is not None:
-        return f"{verdict.quantity:f}"
-    return "nothing of" if verdict.notional is None else f"{verdict.notional:f} worth of"
-
-
-def _effect(verdict: VerdictView) -> str:
+def _headline(verdict: VerdictView) -> str:
+    asked, amount = in_brackets(f"asked: {verdict.asked}" if verdict.asked else ""), verdict.quantity
+    if amount is None and verdict.notional is None:
+        return f"No order in {verdict.instrument} of {verdict.account_id}{asked}"
+    wanted = f"{verdict.notional:f} worth of" if amount is None else f"{amount:f}"
     effect = f", {verdict.position_effect}" if verdict.position_effect is not None else ""
-    return effect + (f" (asked: {verdict.asked})" if verdict.asked else "")
+    return f"{verdict.side} {wanted} {verdict.instrument} in {verdict.account_id}{effect}{asked}"
