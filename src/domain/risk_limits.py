@@ -64,8 +64,8 @@ class RiskLimits(BaseModel):
     """Percent of the last price: how much worse than it (a buy above, a sell below) a limit or stop-limit price may be.
     Of an exit with a stop: percent of the stop."""
     exit_cancels_entry: bool = True
-    """Whether an exit that meets an open entry of its strategy has it cancelled, and closes what it filled; else it waits until the
-    entry ends by itself, as the roles STOP_LOSS and TAKE_PROFIT always do.
+    """Whether an exit, target or reversal that meets an open entry of its strategy has it cancelled, and goes by what it filled;
+    else it waits until the entry ends by itself, as the roles STOP_LOSS and TAKE_PROFIT always do.
     """
     exit_question_seconds: Seconds = 2.0
     """Seconds that an order which only reduces waits at most to hear from its broker what the account holds; then our own book

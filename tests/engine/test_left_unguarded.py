@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from liveorder.domain.order.events import LeftUnguarded
 from liveorder.testing.venue.faults import FaultKind, Point
 from tests.engine.scenes import Scene, a_scene, a_signal, until
 from tests.engine.test_making_way import LIMIT, STOP, holding, sent, unguarded
-from tests.engine.test_waiting_exits import BY_HAND, an_exit, fills
-from tests.engine.test_waiting_orders import ended
+from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills, held
+from tests.engine.test_waiting_orders import comes_back, ended, goes_away
 
 D = Decimal
 
@@ -234,6 +234,106 @@ async def test_an_exit_that_made_way_unsent_leaves_what_was_cancelled_for_it_to_
         (said,) = await unguarded(scene, exit_)
         assert (said.quantity, {*said.orders}) == (D(10), {first.order_id, second.order_id})
         assert await scene.count("LeftUnguarded") == 1
+
+
+# --- the stops are gone, and the exit has to wait on ------------------------------------------------------------------------------
+
+CLOSING = datetime(2025, 3, 10, 19, 58, tzinfo=UTC)
+"""Two minutes before New York closes."""
+TO_LEAVE: dict[str, dict[str, Any]] = {
+    "all": {},
+    "sized": {"quantity": 4},
+    "target": {"role": "ENTRY", "side": None, "target_quantity": 4},
+    "turns": {"role": "ENTRY", "side": None, "target_quantity": -4},
+}
+SOLD = {"all": 10, "sized": 4, "target": 6, "turns": 14}
+KEPT_STOP = STOP | {"time_in_force": "GTC"}
+
+
+async def waits_on_for(
+    reason: str, scene: Scene, engine: Engine, leave: str, happens: Callable[[], Awaitable[None]]
+) -> tuple[LiveOrder, LiveOrder]:
+    """What `happens` between the end of the stop and the judgement of the exit keeps that waiting."""
+    stop, gathered = await engine.execute.execute(an_exit("stop", **KEPT_STOP)), engine.execute.gathered
+
+    async def gathered_late(*asked: Any, **how: Any) -> Any:
+        if how.get("waited") is not None:
+            engine.execute.gathered = gathered  # type: ignore[method-assign]  # once
+            await happens()
+        return await gathered(*asked, **how)
+
+    engine.execute.gathered = gathered_late  # type: ignore[method-assign]  # between two looks at the account
+    exit_ = await engine.execute.execute(an_exit(hours="next_open", **TO_LEAVE[leave]))
+
+    def waits_on() -> bool:
+        known = engine.orders.unfinished_with(exit_.order_id)
+        return known is not None and known.wait is not None and known.wait.reason == reason
+
+    await until(waits_on, 600)
+    return stop, exit_
+
+
+async def waits_for_the_open(scene: Scene, engine: Engine, leave: str) -> tuple[LiveOrder, LiveOrder]:
+    return await waits_on_for("OPEN", scene, engine, leave, lambda: asyncio.sleep(180))
+
+
+async def waits_for_its_broker(scene: Scene, engine: Engine, leave: str) -> tuple[LiveOrder, LiveOrder]:
+    return await waits_on_for("CONNECTION", scene, engine, leave, lambda: goes_away(scene, engine))
+
+
+@pytest.mark.parametrize("leave", TO_LEAVE)
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "restart"])
+async def test_an_exit_that_waits_for_the_open_says_what_is_without_a_stop_until_then(
+    tmp_path: Path, leave: str, restarted: bool
+) -> None:
+    async with a_scene(tmp_path, BY_HAND, start=CLOSING, limits=SHORTS) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await holding(scene, engine)
+        stop, exit_ = await waits_for_the_open(scene, engine, leave)
+        assert [(event.quantity, event.orders) for event in await unguarded(scene, exit_)] == [(D(10), (stop.order_id,))]
+        if restarted:
+            await scene.dies(engine)
+            engine = scene.engine()
+            await engine.start(wait_for_lease=True)
+        await asyncio.sleep(60)
+        assert (await engine.orders.get(exit_.order_id)).is_waiting
+        assert await scene.count("LeftUnguarded") == 1, "it is said once"
+        await engine.stop()
+
+
+@pytest.mark.parametrize("leave", TO_LEAVE)
+async def test_an_exit_that_waits_for_its_broker_says_what_is_without_a_stop_until_then(tmp_path: Path, leave: str) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        stop, exit_ = await waits_for_its_broker(scene, engine, leave)
+        assert [(event.quantity, event.orders) for event in await unguarded(scene, exit_)] == [(D(10), (stop.order_id,))]
+        await comes_back(scene, engine)
+        await until(lambda: bool(scene.venue_orders(exit_)), 600)
+        order = await sent(engine, exit_)
+        assert order.quantity == D(SOLD[leave])
+        await fills(scene, engine, order, SOLD[leave])
+        assert await scene.count("LeftUnguarded") == 1, "it is said once"
+
+
+@pytest.mark.parametrize("ends", [by_a_person, by_a_kill], ids=["person", "kill"])
+@pytest.mark.parametrize("waits", [waits_for_the_open, waits_for_its_broker])
+async def test_where_it_ends_while_it_waits_on_nothing_is_said_twice(tmp_path: Path, waits: Any, ends: Any) -> None:
+    async with a_scene(tmp_path, BY_HAND, start=CLOSING) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        _, exit_ = await waits(scene, engine, "all")
+        await ends(scene, engine, exit_)
+        await ended(engine, exit_)
+        assert [event.quantity for event in await unguarded(scene, exit_)] == [D(10)]
+        assert await held(engine) == 10
+
+
+async def test_the_alert_of_a_wait_goes_out(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND, start=CLOSING) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        _, exit_ = await waits_for_the_open(scene, engine, "all")
+        (said,) = await unguarded(scene, exit_)
+        assert (said.notice, said.category) == ("unguarded", "WARNING")
 
 
 def test_a_stop_that_made_way_says_so_of_itself() -> None:

@@ -712,6 +712,11 @@ def test_a_limit_price_beyond_the_collar_is_refused(side: Side, price: str, wors
     assert refusal(limit_order(price, side=side), view(), COLLAR) == ("price_collar", worse, "10")
 
 
+@pytest.mark.parametrize(("percent", "price", "worse"), [("0.0001", "50.0001", "0.01"), ("10", "55.001", "10.01")])
+def test_what_is_beyond_the_collar_by_little_does_not_read_as_within_it(percent: str, price: str, worse: str) -> None:
+    assert refusal(limit_order(price), view(), limits(price_collar_percent=Decimal(percent))) == ("price_collar", worse, percent)
+
+
 def test_the_collar_holds_for_prices_at_and_below_zero() -> None:
     assert refusal(limit_order("-36"), view(last_price=Decimal(-40)), COLLAR) is None
     assert refusal(limit_order("-35.9"), view(last_price=Decimal(-40)), COLLAR) == ("price_collar", "10.25", "10")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import PassedExitStop, RiskLimits
 from liveorder.domain.values import ZERO, Side
+
+_HUNDREDTH = Decimal("0.01")
 
 
 def no_fresh_price(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
@@ -123,4 +125,5 @@ def _fresh_price(case: RiskCase, limits: RiskLimits) -> Decimal | None:
 
 
 def _percent(difference: Decimal, price: Decimal) -> str:
-    return f"{difference * 100 / abs(price):.2f}" if price else "infinitely many"
+    """To two decimals, rounded up, so that it never reads as within the collar that it is beyond."""
+    return str((difference * 100 / abs(price)).quantize(_HUNDREDTH, ROUND_CEILING)) if price else "infinitely many"
