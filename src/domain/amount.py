@@ -86,6 +86,8 @@ class Amount:
     """By which it was reckoned, for people."""
     in_the_way: tuple[OpenExposure, ...] = ()
     """The strategy's own orders that are to be cancelled before it can be sent."""
+    superseded: tuple[OpenExposure, ...] = ()
+    """Orders of the strategy that wait to do something else. What was asked last counts: they end first, whatever it comes to."""
     is_first_leg: bool = False
     """It closes, and once it is wholly filled another order opens the other side."""
     in_doubt: tuple[OpenExposure, ...] = ()

@@ -90,6 +90,8 @@ class SizedIntent:
     """See `Amount`: it waits for no entry."""
     awaits_entries: bool = False
     """See `Amount`: it waits for entries, and has none cancelled."""
+    superseded: tuple[OpenExposure, ...] = ()
+    """See `Amount`: they are to be cancelled first."""
 
     @property
     def once_entered(self) -> OrderRequested | None:
@@ -224,7 +226,14 @@ def size(
         terms=asked,
     )
     problem = amount.problem or too_low
-    waits_for = amount.in_the_way, amount.in_doubt, amount.is_first_leg, amount.guards_held, amount.awaits_entries
+    waits_for = (
+        amount.in_the_way,
+        amount.in_doubt,
+        amount.is_first_leg,
+        amount.guards_held,
+        amount.awaits_entries,
+        amount.superseded,
+    )
     of_product = amount.of_product or standing
     return SizedIntent(intent, priced, standing, of_product, problem, amount.refusal, amount.figures, *waits_for)
 

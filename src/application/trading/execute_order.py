@@ -687,12 +687,13 @@ def _held_to_broker(intent: OrderRequested, judged: Assessment) -> OrderRequeste
 
 def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
     """Of an order that closes, or sells what is not all there yet: its strategy's own orders that may still open or enlarge that,
-    under its product. None where it guards what is held already.
+    under its product, and those that a close of all supersedes. None where it guards what is held already.
     """
     closes = sized.intent.terms.position_effect is PositionEffect.CLOSE and not (signal.has_target or sized.guards_held)
     if not (closes or sized.awaits_entries):
         return ()
-    return tuple(order.order_id for order in sized.of_product.entries_for(sized.intent.terms.side))
+    entries = sized.of_product.entries_for(sized.intent.terms.side)
+    return tuple(order.order_id for order in (*entries, *sized.superseded))
 
 
 def _invalid(code: str, message: str) -> Refused:

@@ -22,7 +22,7 @@ from liveorder.domain.risk import OpenExposure
 from liveorder.domain.signal import Signal, SignalHours
 from liveorder.domain.sizing import SizedIntent, is_unprotected
 from liveorder.domain.values import PositionEffect, TradingHours
-from liveorder.domain.waiting import Obstacles, has_lapsed, is_over, is_spared_by_a_kill, wait_for
+from liveorder.domain.waiting import Obstacles, cancels, has_lapsed, is_over, is_spared_by_a_kill, wait_for
 
 
 class Waits:
@@ -108,6 +108,21 @@ class Waits:
         by = Basis(intent.instrument, None, limits, False, standing, product=gateway.terms.default_product, order_id=order.order_id)
         amount = amount_of(signal, by)
         return not amount.awaits_entries if is_plain else amount.guards_held
+
+    def successor_of(self, order: LiveOrder) -> UUID | None:
+        """The order that waits for a waiting one to make way for it, stored or about to be."""
+        intent = order.intent
+        standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, order.order_id)
+        _, limits = self._gateways[intent.account_id].terms.limits_in(intent.instrument.currency)
+        successors = (
+            each.order_id
+            for each in (*standing.later, *standing.orders)
+            if order.order_id in each.awaits
+            and each.terms is not None
+            and not each.awaits_own_entries
+            and cancels(WaitReason.ORDERS, each.terms, order.terms, exit_cancels_entry=limits.exit_cancels_entry)
+        )
+        return next(successors, None)
 
     def may_be_sent_already(self, order: LiveOrder) -> bool:
         """Whether the store may have forgotten that it sent a waiting order, so that its broker has to be asked first."""
