@@ -106,5 +106,5 @@ async def test_the_ids_that_are_made_here_are_those_that_nobody_may_give(tmp_pat
 async def flattening(scene: Scene, engine: Engine) -> Any:
     async for page in engine.store.log():
         for each in page:
-            if each.event.shown_name == "Requested" and each.event.strategy_name == "flatten":  # type: ignore[attr-defined]
-                yield await engine.orders.get(each.event.order_id)  # type: ignore[attr-defined]
+            if each.event.shown_name == "Requested" and each.event.strategy_name == "flatten":  # type: ignore[attr-defined]  # of an order
+                yield await engine.orders.get(each.event.order_id)  # type: ignore[attr-defined]  # of an order

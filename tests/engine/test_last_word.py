@@ -168,8 +168,8 @@ async def test_the_second_leg_does_not_leave_while_what_ends_it_is_being_stored(
 async def second_ever(engine: Engine) -> LiveOrder:
     async for page in engine.store.log():
         for each in page:
-            if each.event.shown_name == "Requested" and each.event.signal_id == "turn:opens":  # type: ignore[attr-defined]
-                return await engine.orders.get(each.event.order_id)  # type: ignore[attr-defined]
+            if each.event.shown_name == "Requested" and each.event.signal_id == "turn:opens":  # type: ignore[attr-defined]  # of an order
+                return await engine.orders.get(each.event.order_id)  # type: ignore[attr-defined]  # of an order
     raise AssertionError("there is none")
 
 

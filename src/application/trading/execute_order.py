@@ -400,12 +400,12 @@ class ExecuteOrder:
 
     async def _asked(self, gateway: Gateway, signal: Signal, instrument: Instrument, order_id: UUID, *, is_urgent: bool) -> Priced:
         """The price. At the same time the broker is asked for what else the amount may follow from: the account's position, of a
-        signal that may close; the last fills, of any that depends on what is held.
+        signal that may close; the last fills, by which amount and limits may change.
         """
         standing = self._standing(gateway, signal, instrument, order_id)
         question, beside = gateway.price(instrument, side_for_price(signal, standing), is_urgent=is_urgent), list[Awaitable[None]]()
-        if self._depends_on_holdings(gateway, signal, instrument):
-            beside.append(self._last_fills.ask(gateway, instrument))
+        if self._last_fills.are_due(gateway.account_id):
+            beside.append(self._last_fills.ask(gateway, instrument, in_all=signal.effect is not PositionEffect.CLOSE))
         if may_close(signal, standing) and standing.heard_difference is None:
             beside.append(self._positions.confirm(gateway, instrument))
         if not beside:
