@@ -90,6 +90,8 @@ class Amount(Struct, frozen=True):
     """Of an order that closes and after which, once it is wholly filled, another one opens the other side: units of the two. None:
     it is no such leg.
     """
+    superseded: tuple[OpenExposure, ...] = ()
+    """Orders of the strategy that wait to do something else. What was asked last counts: they end first, whatever it comes to."""
     in_doubt: tuple[OpenExposure, ...] = ()
     """Those of which has to be known what became of them before it can be sized."""
     outcomes: tuple[Amount, ...] = ()

@@ -32,6 +32,10 @@ NEWEST_KEY_VERSION = KEY_VERSIONS[-1]
 CLIENT_ORDER_ID_LENGTH = 20
 SECOND_LEG = ":opens"
 """Behind the id of a signal that turns a position round: the id of what opens the other side. Nobody's signal may end in it."""
+MADE_HERE = r"flatten-[0-9]{4}-[0-9]{2}-[0-9]{2}-|adopted-(order|position)-"
+"""How other ids begin that follow from what they are for. Nobody's signal may begin so: it would take the place of a closing order
+or of an adoption.
+"""
 _HASHED_BYTES = 15
 """Of a hash, as many as 24 characters of base32 need: whole groups, so that they are the same as of all of it."""
 _MARK_LENGTH = 4

@@ -22,7 +22,7 @@ from liveorder.domain.amount import (
     rounded,
     units_for,
 )
-from liveorder.domain.crossing import crossed, exits_met, turned
+from liveorder.domain.crossing import closing_leg, crossed, exits_met, turned
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.own_exits import GUARDS, OwnExits
 from liveorder.domain.products import may_be_of_any, product_met, product_to_close, product_to_lead
@@ -85,8 +85,9 @@ def amount_of(signal: Signal, by: Basis) -> Amount:
             return of_no_product(signal, side, effect, product, by)
         if not may_be_of_any(signal.product, by.standing.parts):
             by = by.under(product)
-        amount = _to_close(signal, signal.side or by.standing.side_that_closes, by)
-        return replace(amount, product=by.product, of_product=by.standing)
+        superseded = _superseded(signal, side := signal.side or by.standing.side_that_closes, by)
+        amount = _to_close(signal, side, replace(by, standing=by.standing.once_cancelled(superseded)))
+        return replace(amount, product=by.product, of_product=by.standing, superseded=superseded)
     product = _product_of(signal, side, effect, by)
     if isinstance(product, RiskRefusal):
         return of_no_product(signal, side, effect, product, by)
@@ -160,6 +161,18 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
         if quantity != left:
             figures["stays"] = plain(EXACT.subtract(left, quantity))
     return Amount(side, PositionEffect.CLOSE, quantity, figures=figures, in_the_way=in_the_way, guards_held=guards_held)
+
+
+def _superseded(signal: Signal, side: Side, by: Basis) -> tuple[OpenExposure, ...]:
+    """What a close of all that is left ends first, on its own side: what its strategy has waiting to do more than close, and the
+    opening leg of a reversal. On the other side they are entries.
+    """
+    own = by.standing.own
+    if not by.may_cancel or signal.role in GUARDS or (own.quantity and side is not own.closing_side):
+        return ()
+    wanted, left = _wanted(signal, abs(own.quantity), by), closing_leg(exits_met(signal, side, by), side, by)
+    is_of_all = wanted is not None and wanted >= left
+    return tuple(each for each in by.standing.orders if each.side is side and each.opens) if is_of_all else ()
 
 
 def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:

@@ -205,7 +205,7 @@ class Signal(BaseModel):
 
     @classmethod
     def restored(cls, stored: str) -> Self:
-        """What `to_json` wrote of a signal that was taken, or of our own second leg, whose id nobody else may give."""
+        """What `to_json` wrote of a signal that was taken, or of one of our own, whose id nobody else may give."""
         return cls.model_validate(read_object(stored, MAX_SIGNAL_BYTES), context=STORED)
 
     @property

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from liveorder.domain.errors import InvalidInput
-from liveorder.domain.identifiers import SECOND_LEG
+from liveorder.domain.identifiers import MADE_HERE, SECOND_LEG
 from liveorder.domain.strict_json import bounded, exact_number
 from liveorder.domain.visible_text import visible
 from liveorder.domain.wording import plain
@@ -47,9 +47,14 @@ STORED = {"is_stored": True}
 """The context in which a signal is read back that was taken, or made here."""
 
 
-def _no_second_leg(text: str, info: ValidationInfo) -> str:
-    if text.endswith(SECOND_LEG) and info.context is not STORED:
+def _not_made_here(text: str, info: ValidationInfo) -> str:
+    if info.context is STORED:
+        return text
+    if text.endswith(SECOND_LEG):
         raise ValueError(f"ends in {SECOND_LEG}, by which the second leg of a reversal is called; give another id")
+    if re.match(MADE_HERE, text):
+        forms = "flatten-DATE-…, adopted-order-…, adopted-position-…"
+        raise ValueError(f"is of the form of ids that are made here ({forms}); give another id")
     return text
 
 
@@ -121,10 +126,10 @@ Text = Annotated[
 
 SignalId = Annotated[
     Text,
-    AfterValidator(_no_second_leg),
-    _schema(type="string", minLength=1, maxLength=MAX_TEXT_LENGTH, pattern=rf"^(?!.*{SECOND_LEG}$){_TEXT[1:]}"),
+    AfterValidator(_not_made_here),
+    _schema(type="string", minLength=1, maxLength=MAX_TEXT_LENGTH, pattern=rf"^(?!.*{SECOND_LEG}$)(?!{MADE_HERE}){_TEXT[1:]}"),
 ]
-"""No id that is derived from another signal's."""
+"""No id that is derived from another signal's, or from what it is for."""
 
 
 def any_case(*words: str) -> BeforeValidator:

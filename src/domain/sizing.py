@@ -90,6 +90,8 @@ class SizedIntent(Struct, frozen=True):
     """See `Amount`: it waits for no entry."""
     awaits_entries: bool = False
     """See `Amount`: it waits for entries, and has none cancelled."""
+    superseded: tuple[OpenExposure, ...] = ()
+    """See `Amount`: they are to be cancelled first."""
 
     @property
     def is_first_leg(self) -> bool:
@@ -241,7 +243,15 @@ def size(
     outcomes = tuple(
         intent.with_terms(side=each.side, quantity=each.quantity, position_effect=each.effect) for each in amount.outcomes
     )
-    waits_for = amount.in_the_way, amount.in_doubt, outcomes, amount.both_legs, amount.guards_held, amount.awaits_entries
+    waits_for = (
+        amount.in_the_way,
+        amount.in_doubt,
+        outcomes,
+        amount.both_legs,
+        amount.guards_held,
+        amount.awaits_entries,
+        amount.superseded,
+    )
     of_product = amount.of_product or standing
     return SizedIntent(intent, priced, standing, of_product, problem, amount.refusal, amount.figures, *waits_for)
 

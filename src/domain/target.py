@@ -198,11 +198,11 @@ def _without_room(
 
 def _leading_away(target: Decimal, standing: Standing, by: Basis) -> tuple[OpenExposure, ...]:
     """Orders on another side than that of the way from what is held to the target; all, where the others go beyond it. Also a
-    target that still waits, and the opening leg of an older reversal: of several the newest counts.
+    target that still waits, and an older reversal's legs that do: of several the newest counts.
     """
     held, orders = standing.own.quantity, [each for each in standing.orders if not _stays(each, by)]
     way = Side.BUY if target > held else Side.SELL if target < held else None
-    away = tuple(each for each in orders if each.side is not way or each.is_leg or _is_waiting_target(each))
+    away = tuple(each for each in orders if each.side is not way or each.is_leg or _is_superseded(each))
     goes_beyond = way is not None and way.signed(EXACT.subtract(standing.once_cancelled(away).expected, target)) > 0
     return tuple(orders) if goes_beyond else away
 
@@ -220,6 +220,11 @@ def _is_waiting_guard(order: OpenExposure) -> bool:
 def _is_waiting_target(order: OpenExposure) -> bool:
     terms = order.terms
     return order.is_waiting and not order.is_leg and terms is not None and terms.has_target
+
+
+def _is_superseded(order: OpenExposure) -> bool:
+    """It still waits, and is an older target, or the closing leg of a reversal: the opening one would follow it."""
+    return _is_waiting_target(order) or (order.waits_with is not None and order.opens)
 
 
 def _is_of_a_target(order: OpenExposure) -> bool:

@@ -128,13 +128,15 @@ def to_cancel(
 ) -> Sequence[LiveOrder]:
     """Which of the orders that an order waits for are to be cancelled for it now: entries as `cancels_entries` says, exits always.
 
-    Exits guard the position until it is known how much there is to close, so entries go first. What leads away from a target goes
-    at once; where entries stay, of that only what an older target placed.
+    Exits guard the position until it is known how much there is to close, so entries go first, and what waits unsent on the side of
+    the one that waits. What leads away from a target goes at once; where entries stay, of that only what an older target placed.
     """
-    entries = [each for each in awaited if reason is WaitReason.ENTRY or _enters(each, waiting, own)]
+    unsent = [each for each in awaited if each.is_waiting and each.terms.side is waiting.side]
+    sent = [each for each in awaited if each not in unsent]
+    entries = [each for each in sent if reason is WaitReason.ENTRY or _enters(each, waiting, own)]
     if entries and not cancels_entries(reason, waiting, own, side, exit_cancels_entry=exit_cancels_entry):
-        return [each for each in awaited if waiting.has_target and _is_of_older_target(each)]
-    return awaited if waiting.has_target else entries or awaited
+        return [each for each in awaited if _is_of_older_target(each)] if waiting.has_target else unsent
+    return awaited if waiting.has_target else [*unsent, *entries] or awaited
 
 
 def _enters(order: LiveOrder, waiting: OrderTerms, own: Stake) -> bool:

@@ -146,13 +146,15 @@ async def test_only_the_strategy_whose_entry_it_was_closes_it(tmp_path: Path) ->
 async def test_each_is_asked_for_once_and_nothing_is_asked_where_all_filled(tmp_path: Path) -> None:
     async with a_scene(tmp_path, BY_HAND) as scene, scene.living(**NO_LOOKS) as engine:
         ended = list[str]()
-        for number in range(3):
-            entry = await engine.execute.execute(a_limit(f"in {number}", quantity=D(10), time_in_force="GTC"))
-            if number:
+        entries = [
+            await engine.execute.execute(a_limit(f"in {number}", quantity=D(10), time_in_force="GTC")) for number in range(3)
+        ]
+        for left, entry in zip((2, 1, 0), entries, strict=True):
+            if left < 2:
                 await engine.cancel.cancel(entry.order_id)
             else:
                 await scene.control.fill(entry.broker_order_id or "", D(10), D(500))
-            await until(lambda: not engine.orders.unfinished())
+            await until(lambda left=left: len(engine.orders.unfinished()) == left)
             ended.append(entry.client_order_id)
         asked = count_finds(scene)
         for number in range(2):
@@ -214,3 +216,54 @@ async def test_a_last_fill_that_was_stored_with_its_reply_lost_counts(tmp_path: 
             await engine.execute.execute(an_exit())
         out = await closed(scene, engine, await engine.execute.execute(an_exit()))
         assert (out.filled_quantity, at_venue(scene)) == (D(4), D(0))
+
+
+OPENERS = pytest.mark.parametrize(
+    "opens",
+    [
+        {"quantity": D(7)},
+        {"notional": D(3500)},
+        {"position_effect": "OPEN", "quantity": D(7)},
+        {"quantity": None},
+        {"quantity": D(7), "order_type": "LIMIT", "limit_price": "500"},
+    ],
+    ids=["sized", "by money", "open", "no size", "limit"],
+)
+
+
+@OPENERS
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+async def test_what_opens_counts_what_was_filled_at_last(tmp_path: Path, side: str, opens: dict[str, Any]) -> None:
+    limits = SHORTS.model_copy(update={"max_position_size": D(5200), "position_size": D(3500)})
+    price = "400" if side == "BUY" else "510"
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living(**NO_LOOKS) as engine:
+        entry = await engine.execute.execute(a_limit("in", side=side, quantity=D(10), limit_price=price, time_in_force="GTC"))
+        assert entry.error_message is None
+        await filled_late(scene, entry, 4)
+        await engine.cancel.cancel(entry.order_id)
+        await until(lambda: not engine.orders.unfinished(), seconds=1)
+        more = await engine.execute.execute(a_signal("more", side=side, **{"quantity": None} | opens))
+        assert (more.status, at_venue(scene)) == ("REJECTED", D(4 if side == "BUY" else -4)), more.error_message
+
+
+@OPENERS
+async def test_limits_of_the_account_count_it_in_other_instruments(tmp_path: Path, opens: dict[str, Any]) -> None:
+    limits = LAX.model_copy(update={"max_positions": 1, "position_size": D(3500)})
+    async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living(**NO_LOOKS) as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=D(10), time_in_force="GTC"))
+        await filled_late(scene, entry, 4)
+        await engine.cancel.cancel(entry.order_id)
+        await until(lambda: not engine.orders.unfinished(), seconds=1)
+        more = await engine.execute.execute(a_signal("more", symbol="AAPL", **{"quantity": None} | opens))
+        assert more.status == "REJECTED", at_venue(scene)
+
+
+async def test_what_opens_asks_nothing_where_no_end_is_fresh(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living(**NO_LOOKS) as engine:
+        entry = await engine.execute.execute(a_limit("in", quantity=D(10), time_in_force="GTC"))
+        await engine.cancel.cancel(entry.order_id)
+        asked = count_finds(scene)
+        await engine.execute.execute(a_limit("again", quantity=D(10)))
+        assert asked == [entry.client_order_id]
+        await engine.execute.execute(a_limit("and again", quantity=D(10)))
+        assert asked == [entry.client_order_id]

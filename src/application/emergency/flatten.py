@@ -211,7 +211,7 @@ class Flatten:
             if not claims:
                 return signal_id, None
             order = await self._orders.get(claims[0].order_id)
-            if _is_out(order):
+            if order.intent.strategy_name == FLATTEN and _is_out(order):  # an earlier release let others give such an id
                 return signal_id, order
             number += 1
 
@@ -283,8 +283,7 @@ def _is_out(order: LiveOrder) -> bool:
 
 
 def _signal(account_id: str, instrument: Instrument, order: ClosingOrder, signal_id: str, clock: Clock) -> Signal:
-    return Signal(
-        signal_id=signal_id,
+    signal = Signal(
         account_id=account_id,
         strategy_name=FLATTEN,
         symbol=instrument.symbol,
@@ -301,3 +300,4 @@ def _signal(account_id: str, instrument: Instrument, order: ClosingOrder, signal
         role=OrderRole.EXIT,
         timestamp=clock.now(),
     )
+    return signal.model_copy(update={"signal_id": signal_id})

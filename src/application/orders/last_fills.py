@@ -1,9 +1,10 @@
-"""What orders filled last, before they ended unfilled: asked for before something is sized by what is held.
+"""What orders filled last, before they ended unfilled: asked for before something is sized or judged by what is held.
 
 A broker may tell of an order's end before it tells of its last fill. What is sized in between would leave a part of the position,
-or find nothing to close.
+or find nothing to close; what opens would pass a limit.
 
-1. Each such order is asked for once, by whatever is sized next in its instrument; the answer is booked like any other.
+1. Each such order is asked for once, by the next signal that closes in its instrument, or that may open anything in its account,
+   where limits are of all that is held; the answer is booked like any other.
 2. It is waited for no longer than an exit may wait for a question. Without an answer our own book decides.
 3. What ended longer ago than `LATEST_SECONDS` is not asked for: by then its reports have come, or reconciliation finds them.
 """
@@ -33,38 +34,35 @@ class LastFills:
 
     def __init__(self, track: ApplyReports, clock: Clock) -> None:
         self._track, self._clock = track, clock
-        self._ended: defaultdict[tuple[str, str], dict[UUID, tuple[float, LiveOrder]]] = defaultdict(dict)
-        """By account and instrument: the orders that nobody asked for since they ended, and when that was."""
+        self._ended: defaultdict[str, dict[UUID, tuple[float, LiveOrder]]] = defaultdict(dict)
+        """By account: the orders that nobody asked for since they ended, and when that was."""
 
     def note_end(self, order: LiveOrder) -> None:
         """It ended, durably."""
         if order.closing is Closing.CANCELLED and order.is_at_broker:
-            ended = self._young(order.intent.account_id, order.intent.instrument.key)
-            ended[order.order_id] = self._clock.monotonic(), order
+            self._young(order.intent.account_id)[order.order_id] = self._clock.monotonic(), order
 
-    def are_due(self, account_id: str, key: str) -> bool:
-        """Whether an order ended in this instrument that `ask` would ask for."""
-        return (account_id, key) in self._ended and bool(self._young(account_id, key))
+    def are_due(self, account_id: str) -> bool:
+        """Whether an order ended that `ask` would ask for."""
+        return account_id in self._ended and bool(self._young(account_id))
 
-    async def ask(self, gateway: Gateway, instrument: Instrument) -> None:
-        """Have booked what the orders filled that ended in this instrument. Raises `StoreUnavailable` where that cannot be stored:
-        nothing may be sized by what is held then.
+    async def ask(self, gateway: Gateway, instrument: Instrument, *, in_all: bool) -> None:
+        """Have booked what the orders filled that ended in this instrument, or in all of the account. Raises `StoreUnavailable`
+        where that cannot be stored: nothing may be sized by what is held then.
         """
-        ended = self._young(gateway.account_id, instrument.key)
-        if not ended:
-            return
+        ended = self._young(gateway.account_id)
+        orders = [order for _, order in ended.values() if in_all or order.intent.instrument.key == instrument.key]
         _, limits = gateway.terms.limits_in(instrument.currency)
         with suppress(TimeoutError):
             async with asyncio.timeout(limits.exit_question_seconds):
-                orders = [order for _, order in ended.values()]
                 await concurrently(partial(self._ask, gateway, ended), orders, limit=QUESTIONS_AT_ONCE)
 
     async def _ask(self, gateway: Gateway, ended: dict[UUID, tuple[float, LiveOrder]], order: LiveOrder) -> None:
         if isinstance(await self._track.ask(gateway, order), OrderSnapshot):
             ended.pop(order.order_id, None)
 
-    def _young(self, account_id: str, key: str) -> dict[UUID, tuple[float, LiveOrder]]:
-        ended, oldest = self._ended[account_id, key], self._clock.monotonic() - LATEST_SECONDS
+    def _young(self, account_id: str) -> dict[UUID, tuple[float, LiveOrder]]:
+        ended, oldest = self._ended[account_id], self._clock.monotonic() - LATEST_SECONDS
         for order_id in [order_id for order_id, (at, _) in ended.items() if at < oldest]:
             del ended[order_id]
         return ended

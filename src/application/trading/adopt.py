@@ -23,7 +23,7 @@ from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlready
 from liveorder.domain.events import Event
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.given_by_hand import amount_given, evidence_given, price_given, strategy_given
-from liveorder.domain.identifiers import fingerprint
+from liveorder.domain.identifiers import KeyRing, fingerprint
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import Acknowledged, Filled, OrderRequested, ReviewResolved
@@ -162,10 +162,29 @@ class Adopt:
         )
 
     async def _record(self, intent: OrderRequested, events: list[Event], evidence: str, actor: str) -> LiveOrder:
-        known_by = Recognition(intent.signal_id, intent.account_id, (intent.client_order_id,))
-        claim = Claiming(claim_of(intent, self._orders.identity.keys), known_by)
-        cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)
-        try:
-            return await self._orders.record(None, events, cause, order_id=intent.order_id, claim=claim)
-        except SignalAlreadyKnown as known:
-            return await self._orders.get(known.claims[0].order_id)
+        keys, name, number = self._orders.identity.keys, intent.signal_id, 1
+        while True:
+            known_by = Recognition(intent.signal_id, intent.account_id, (intent.client_order_id,))
+            claim = Claiming(claim_of(intent, keys), known_by)
+            cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)
+            try:
+                return await self._orders.record(None, [intent, *events[1:]], cause, order_id=intent.order_id, claim=claim)
+            except SignalAlreadyKnown as error:
+                known = [await self._orders.get(each.order_id) for each in error.claims]
+            if same := [order for order in known if not _is_anothers(order, intent)]:
+                return same[0]
+            number += 1
+            intent = _renamed(intent, f"{name}~{number}", keys)
+
+
+def _is_anothers(known: LiveOrder, intent: OrderRequested) -> bool:
+    """Whether a signal has the id of this adoption: an earlier release let others give such an id."""
+    is_named_so = known.intent.signal_id == intent.signal_id
+    return is_named_so and known.intent.signal_fingerprint != intent.signal_fingerprint
+
+
+def _renamed(intent: OrderRequested, signal_id: str, keys: KeyRing) -> OrderRequested:
+    """The fingerprint stays: by that it is the same adoption. So does a key that the broker has it by."""
+    is_derived = intent.client_order_id == keys.client_order_id(intent.account_id, intent.signal_id)
+    key = keys.client_order_id(intent.account_id, signal_id) if is_derived else intent.client_order_id
+    return intent.but(signal_id=signal_id, client_order_id=key)

@@ -402,12 +402,12 @@ class ExecuteOrder:
 
     async def _asked(self, gateway: Gateway, signal: Signal, instrument: Instrument, order_id: UUID, *, is_urgent: bool) -> Priced:
         """The price. At the same time the broker is asked for what else the amount may follow from: the account's position, of a
-        signal that may close; the last fills, of any that depends on what is held.
+        signal that may close; the last fills, by which amount and limits may change.
         """
         standing = self._standing(gateway, signal, instrument, order_id)
         question, beside = gateway.price(instrument, side_for_price(signal, standing), is_urgent=is_urgent), list[Awaitable[None]]()
-        if self._last_fills.are_due(gateway.account_id, instrument.key) and self._depends_on_holdings(gateway, signal, instrument):
-            beside.append(self._last_fills.ask(gateway, instrument))
+        if self._last_fills.are_due(gateway.account_id):
+            beside.append(self._last_fills.ask(gateway, instrument, in_all=signal.effect is not PositionEffect.CLOSE))
         if may_close(signal, standing) and standing.heard_difference is None:
             beside.append(self._positions.confirm(gateway, instrument))
         if not beside:
@@ -702,14 +702,14 @@ def _held_to_broker(intent: OrderRequested, judged: Assessment) -> OrderRequeste
 
 def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
     """Of an order that closes, or sells what is not all there yet: its strategy's own orders that may still open or enlarge that,
-    under its product. None where it guards what is held already.
+    under its product, and those that a close of all supersedes. None where it guards what is held already.
     """
     closes = sized.intent.terms.position_effect is PositionEffect.CLOSE and not (signal.has_target or sized.guards_held)
     if not (closes or sized.awaits_entries):
         return ()
     is_of_any_side = signal.side is None and not sized.of_product.own.quantity
     entries = sized.of_product.entries_for(None if is_of_any_side else sized.intent.terms.side)
-    return tuple(order.order_id for order in entries)
+    return tuple(dict.fromkeys(order.order_id for order in (*entries, *sized.superseded)))
 
 
 def _invalid(code: str, message: str) -> Refused:

@@ -182,6 +182,9 @@ class WaitingOrders:
                 return order
             cause, is_operators = Cause(correlation_id=signal.signal_id), held.is_persons
             decision = await execute.decided(gathered, await execute.sized(gathered), is_operators=is_operators)
+            if (successor := self._waits.successor_of(held)) is not None:
+                ended = requests.request_cancel(held, CancelReason.MADE_WAY, made_way_for=successor)
+                return await self._orders.record(held, ended, cause)
             verdict = decision.verdict
             if isinstance(verdict, Refused) and reversal.is_second_leg(signal.signal_id):
                 verdict = reversal.refused_second(verdict)
@@ -189,13 +192,13 @@ class WaitingOrders:
                 return order
             (intent, *events), scopes = execute.begun(gateway, decision.intent, verdict, decision.also, is_operators=is_operators)
             assert isinstance(intent, OrderRequested)
-            ended = WaitEnded(terms=intent.terms)
+            over = WaitEnded(terms=intent.terms)
             lost = left_unguarded(decision.of_product.own, made_way, held, verdict, intent.terms)
             try:
-                return await self._orders.record(held, [ended, *lost, *events], cause, unless_halted=scopes, adds_risk=True)
+                return await self._orders.record(held, [over, *lost, *events], cause, unless_halted=scopes, adds_risk=True)
             except TradingIsHalted as error:
                 refused = refused_by(RiskRefusal(KILL_SWITCH, str(error)))
-                return await self._orders.record(held, [ended, refused], cause)
+                return await self._orders.record(held, [over, refused], cause)
 
     async def _has_second_leg(self, order: LiveOrder, signal: Signal) -> bool:
         """The opening leg is durable before the closing one leaves, so that no crash comes between. Else the closing one ends."""
@@ -251,6 +254,10 @@ class WaitingOrders:
                 await self._orders.record(
                     held, ended if refused is None else [refused], Cause(correlation_id=held.intent.signal_id)
                 )
+
+
+def _guards_nothing(awaited: LiveOrder, waiting: LiveOrder) -> bool:
+    return awaited.is_waiting or awaited.terms.side is not waiting.terms.side
 
 
 def _turn(order: LiveOrder) -> tuple[bool, UUID]:

@@ -123,6 +123,20 @@ class Waits:
         side = Signal.restored(wait.signal).side
         return to_cancel(wait.reason, intent.terms, awaited, own, side, exit_cancels_entry=limits.exit_cancels_entry)
 
+    def successor_of(self, order: LiveOrder) -> UUID | None:
+        """The order that waits for a waiting one to make way for it, stored or about to be."""
+        intent, gateway = order.intent, self._gateways[order.intent.account_id]
+        standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, order.order_id)
+        own = standing.under(intent.terms.product, gateway.terms.default_product).own
+        _, limits = gateway.terms.limits_in(intent.instrument.currency)
+        for each in (*standing.later, *standing.orders):
+            if order.order_id in each.awaits and each.wait is not None and each.terms is not None and not each.awaits_own_entries:
+                side = Signal.restored(each.wait.signal).side
+                ends = to_cancel(WaitReason.ORDERS, each.terms, [order], own, side, exit_cancels_entry=limits.exit_cancels_entry)
+                if ends:
+                    return each.order_id
+        return None
+
     def may_be_sent_already(self, order: LiveOrder) -> bool:
         """Whether the store may have forgotten that it sent a waiting order, so that its broker has to be asked first."""
         unsent_at = order.failed_at or order.requested_at

@@ -7,10 +7,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import WaitReason
+from liveorder.domain.order.events import WAITS_FOR_ORDERS, WaitBegan, WaitReason
 from liveorder.domain.order.shares import left_to_get, shared_out
 from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.reversal import is_second_leg
 from liveorder.domain.risk.exposure import dearest, with_trail, worst_price
+from liveorder.domain.signal import Signal
 from liveorder.domain.values import EXACT, ZERO, OrderRole, PositionEffect, Product, Side, total
 
 
@@ -32,6 +34,10 @@ class OpenExposure(NamedTuple):
     is_waiting: bool = False
     is_leg: bool = False
     """It waits for the order that closes, to open the other side after it."""
+    is_second_leg: bool = False
+    """It is the opening leg of a reversal, sent or not."""
+    wait: WaitBegan | None = None
+    """Of one that waits."""
     may_trade: bool = True
     """See `LiveOrder.may_trade`."""
     waits_with: Decimal | None = None
@@ -57,6 +63,23 @@ class OpenExposure(NamedTuple):
         """Whether it is said to take off what is held."""
         effect = None if self.terms is None else self.terms.position_effect
         return effect is PositionEffect.CLOSE or self.role is not OrderRole.ENTRY
+
+    @property
+    def awaits(self) -> tuple[UUID, ...]:
+        """Of one that waits for orders of its strategy to end: those."""
+        return self.wait.orders if self.wait is not None and self.wait.reason in WAITS_FOR_ORDERS else ()
+
+    @property
+    def opens(self) -> bool:
+        """Whether it waits and is to do more than to close, or is the opening leg of a reversal. The closing leg of one says CLOSE:
+        its signal says more.
+        """
+        if self.wait is None or self.terms is None:
+            return self.is_second_leg
+        if self.terms.position_effect is not PositionEffect.CLOSE or self.terms.has_target:
+            return True
+        signal = Signal.restored(self.wait.signal)
+        return signal.effect is not PositionEffect.CLOSE and bool(signal.sizes or signal.effect)
 
     def units_of(self, strategy_name: str) -> Decimal:
         return total(units for name, units in self.parts if name == strategy_name)
@@ -96,6 +119,8 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         rests=order.rests,
         is_waiting=order.is_waiting,
         is_leg=is_leg,
+        is_second_leg=is_second_leg(intent.signal_id),
+        wait=order.wait if order.is_waiting else None,
         may_trade=order.may_trade,
         waits_with=waits_with,
         awaits_own_entries=intent.terms.position_effect is None

@@ -134,7 +134,7 @@ class AccountBook:
         durable, reserved = self._tracked.get(order_id), self._reserved.get(order_id)
         counted, worst = self.open.get(order_id), _worse(durable, reserved)
         if worst is not None and worst.is_waiting and reserved is not None and not reserved.order.is_waiting:
-            worst = worst._replace(is_waiting=False)  # it is judged, and counts for those before it too
+            worst = worst._replace(is_waiting=False, wait=None)  # it is judged, and counts for those before it too
         holding = self.holding(instrument.key, instrument.currency)
         if worst != counted:
             self._exchange(holding, counted, worst)
