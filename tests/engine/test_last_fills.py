@@ -234,7 +234,7 @@ OPENERS = pytest.mark.parametrize(
 @OPENERS
 @pytest.mark.parametrize("side", ["BUY", "SELL"])
 async def test_what_opens_counts_what_was_filled_at_last(tmp_path: Path, side: str, opens: dict[str, Any]) -> None:
-    limits = SHORTS.model_copy(update={"max_position_size": D(5200), "position_size": D(3500)})
+    limits = (LAX if side == "BUY" else SHORTS).model_copy(update={"max_position_size": D(5200), "position_size": D(3500)})
     price = "400" if side == "BUY" else "510"
     async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living(**NO_LOOKS) as engine:
         entry = await engine.execute.execute(a_limit("in", side=side, quantity=D(10), limit_price=price, time_in_force="GTC"))
