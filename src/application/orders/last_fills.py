@@ -34,17 +34,13 @@ class LastFills:
 
     def __init__(self, track: ApplyReports, clock: Clock) -> None:
         self._track, self._clock = track, clock
-        self._ended: defaultdict[str, dict[UUID, tuple[float, LiveOrder]]] = defaultdict(dict)
-        """By account: the orders that nobody asked for since they ended, and when that was."""
+        self.ended: defaultdict[str, dict[UUID, tuple[float, LiveOrder]]] = defaultdict(dict)
+        """By account: the orders that nobody asked for since they ended, and when that was. Without any there is nothing to ask."""
 
     def note_end(self, order: LiveOrder) -> None:
         """It ended, durably."""
         if order.closing is Closing.CANCELLED and order.is_at_broker:
             self._young(order.intent.account_id)[order.order_id] = self._clock.monotonic(), order
-
-    def are_due(self, account_id: str) -> bool:
-        """Whether an order ended that `ask` would ask for."""
-        return account_id in self._ended and bool(self._young(account_id))
 
     async def ask(self, gateway: Gateway, instrument: Instrument, *, in_all: bool) -> None:
         """Have booked what the orders filled that ended in this instrument, or in all of the account. Raises `StoreUnavailable`
@@ -62,7 +58,7 @@ class LastFills:
             ended.pop(order.order_id, None)
 
     def _young(self, account_id: str) -> dict[UUID, tuple[float, LiveOrder]]:
-        ended, oldest = self._ended[account_id], self._clock.monotonic() - LATEST_SECONDS
+        ended, oldest = self.ended[account_id], self._clock.monotonic() - LATEST_SECONDS
         for order_id in [order_id for order_id, (at, _) in ended.items() if at < oldest]:
             del ended[order_id]
         return ended

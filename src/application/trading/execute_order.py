@@ -406,7 +406,7 @@ class ExecuteOrder:
         """
         standing = self._standing(gateway, signal, instrument, order_id)
         question, beside = gateway.price(instrument, side_for_price(signal, standing), is_urgent=is_urgent), list[Awaitable[None]]()
-        if self._last_fills.are_due(gateway.account_id):
+        if self._last_fills.ended.get(gateway.account_id):
             beside.append(self._last_fills.ask(gateway, instrument, in_all=signal.effect is not PositionEffect.CLOSE))
         if may_close(signal, standing) and standing.heard_difference is None:
             beside.append(self._positions.confirm(gateway, instrument))
