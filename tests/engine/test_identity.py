@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace
 
 from liveorder.application.engine.choose_default_account import choose_default_account
 from liveorder.application.ports.broker import Absence

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.lifecycle import OrderStatus
@@ -91,7 +91,7 @@ class Numbering:
             number = self.numbers[report.broker_order_id or ""] = str(self.latest)
         executions = [self.told(each) for each in getattr(report, "executions", ())]
         changes: dict[str, Any] = {"executions": tuple(executions)} if executions else {}
-        named = replace(report, broker_order_id=number, **changes)
+        named = structs.replace(report, broker_order_id=number, **changes)
         return named if self.tells_keys else without_key(named)
 
     def take_over(self) -> None:

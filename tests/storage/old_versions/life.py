@@ -13,13 +13,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-
-from msgspec.structs import replace
 
 PATIENCE_SECONDS = 20.0
 """A store that cannot keep what happened never lets the engine rest."""
