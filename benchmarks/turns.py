@@ -2,8 +2,9 @@
 
     python -m benchmarks.turns OTHER [rounds]
 
-`OTHER` is the `src` folder of the other version (`git worktree add ../other COMMIT`). Other work on the machine slows both, so the
-figures are of the best tenth of short slices. `TMPDIR` must be a real disk.
+`OTHER` is a checkout of the other version (`git worktree add ../other COMMIT`), which is measured by its own benchmark: that knows
+its package. See that both trade alike (`Trading.next_line`). Other work on the machine slows both, so the figures are of the best
+tenth of short slices. `TMPDIR` must be a real disk.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from benchmarks.places import places
 from benchmarks.throughput import run
 from liveorder.interfaces.tuning import tune_process
 
+HERE = Path(__file__).parent.parent
 AT_ONCE = (1, 256)
 SLICES, SLICE_SECONDS = 6, 0.5
 Figures = dict[str, list[tuple[float, float]]]
@@ -32,10 +34,11 @@ Figures = dict[str, list[tuple[float, float]]]
 def compare(other: Path, rounds: int) -> None:
     taken: tuple[Figures, Figures] = ({}, {})
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "liveorder").symlink_to(other.resolve())
+        Path(folder, "liveorder").symlink_to((other / "src").resolve())
+        versions = list(zip(taken, (other, HERE), (folder, ""), strict=True))
         for number in range(rounds):
-            for figures, path in sorted(zip(taken, (folder, ""), strict=True), key=lambda each: bool(each[1]) is bool(number % 2)):
-                for name, slices in _measured(path).items():
+            for figures, checkout, path in reversed(versions) if number % 2 else versions:
+                for name, slices in _measured(checkout, path).items():
                     figures.setdefault(name, []).extend(slices)
     for name, before in taken[0].items():
         (cost, rate), (cost_now, rate_now) = _best(before), _best(taken[1][name])
@@ -48,11 +51,11 @@ def _best(slices: list[tuple[float, float]]) -> tuple[float, float]:
     return quantiles(costs, n=10)[0], quantiles(rates, n=10)[-1]
 
 
-def _measured(path: str) -> Figures:
-    """By a process of its own, with the package that is found at `path`."""
+def _measured(checkout: Path, path: str) -> Figures:
+    """By a process of its own, with the benchmark of the checkout and the package that is found at `path`."""
     command = (sys.executable, "-m", "benchmarks.turns")
     done = subprocess.run(  # noqa: S603 -- this very module
-        command, env=os.environ | {"PYTHONPATH": path}, check=True, capture_output=True, text=True
+        command, cwd=checkout, env=os.environ | {"PYTHONPATH": path}, check=True, capture_output=True, text=True
     )
     figures: Figures = json.loads(done.stdout)
     return figures
