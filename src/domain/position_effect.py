@@ -164,15 +164,17 @@ def _to_close(signal: Signal, side: Side, by: Basis) -> Amount:
 
 
 def _superseded(signal: Signal, side: Side, by: Basis) -> tuple[OpenExposure, ...]:
-    """What a close of all that is left ends first, on its own side: what its strategy has waiting to do more than close, and the
-    opening leg of a reversal. On the other side they are entries.
+    """What a close of all that is left ends first, on its own side: what its strategy has waiting to do more than close, the
+    opening leg of a reversal, and what works and may turn the position round. On the other side they are entries.
     """
     own = by.standing.own
     if not by.may_cancel or signal.role in GUARDS or (own.quantity and side is not own.closing_side):
         return ()
-    wanted, left = _wanted(signal, abs(own.quantity), by), closing_leg(exits_met(signal, side, by), side, by)
-    is_of_all = wanted is not None and wanted >= left
-    return tuple(each for each in by.standing.orders if each.side is side and each.opens) if is_of_all else ()
+    may_turn = own.taken_by(side) > abs(own.quantity) > 0
+    ended = tuple(each for each in by.standing.orders if each.side is side and (each.opens or (may_turn and not each.closes)))
+    once = replace(by, standing=by.standing.once_cancelled(ended))
+    wanted, left = _wanted(signal, abs(own.quantity), by), closing_leg(exits_met(signal, side, once), side, once)
+    return ended if wanted is not None and wanted >= left else ()
 
 
 def _wanted(signal: Signal, all_of_it: Decimal, by: Basis) -> Decimal | None:
@@ -276,7 +278,7 @@ def _not_below_zero(signal: Signal, amount: Amount, by: Basis) -> Amount:
     """A sized sale without an effect. For more than is left to sell, resting exits make room if it trades at once. Else orders that
     are open may bring the rest: it waits for them, and none is cancelled. Where neither does, the rules refuse it.
 
-    One for an amount of money is of no more than there is with that room; where there is nothing, as one of so many units.
+    One for an amount of money is of no more than there is with that room; where there is nothing, it waits for whatever comes.
     """
     side, units = amount.side, amount.quantity or units_for(amount.notional or ZERO, by)
     if units is None:
@@ -295,4 +297,5 @@ def _not_below_zero(signal: Signal, amount: Amount, by: Basis) -> Amount:
     if room >= missing:
         return replace(amount, in_the_way=in_the_way)
     coming = total(map(by.standing.units_of, by.standing.entries_for(side)))
-    return replace(amount, awaits_entries=EXACT.add(room, coming) >= missing)
+    is_enough = coming > 0 if signal.notional is not None else EXACT.add(room, coming) >= missing
+    return replace(amount, awaits_entries=is_enough)

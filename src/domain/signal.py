@@ -248,6 +248,10 @@ class Signal(BaseModel):
         is_to_close = effect is PositionEffect.CLOSE and self.effect is None and not self.sizes
         return self.model_copy(update={"position_effect": effect}) if is_to_close else self
 
+    def whatever_the_side(self) -> Self:
+        """Of one that closes: the same, for whatever there is to close by then."""
+        return self.model_copy(update={"side": None, "position_effect": PositionEffect.CLOSE})
+
     def to_json(self) -> str:
         """Parses to an equal signal with the same fingerprint, in this and every later version."""
         return self.model_dump_json(include=self.model_fields_set | {"signal_id"})

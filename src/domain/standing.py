@@ -123,15 +123,17 @@ class Standing(NamedTuple):
         return order.units_of(self.whose) if any(name == self.whose for name, _ in order.parts) else order.quantity
 
     def entries_for(self, side: Side | None) -> tuple[OpenExposure, ...]:
-        """Its orders that may open or enlarge what an order of `side` closes; where that adds to what is held, only if they could
-        turn it round. None: the order closes whatever there will be, so all that may open anything.
+        """Its orders that may open or enlarge what an order of `side` closes, the closing leg of a reversal that waits among them;
+        where that adds to what is held, only if they could turn it round. None: the order closes whatever there will be, so all
+        that may open anything.
         """
         if side is None:
             return tuple(each for each in self.orders if not each.closes)
         way = side.opposite
-        entries = tuple(each for each in self.orders if each.side is way and not each.closes)
+        entries = tuple(each for each in self.orders if each.side is way and (each.opens or not each.closes))
         against = EXACT.minus(way.signed(self.own.quantity))
-        return () if against > 0 and total(map(self.units_of, entries)) <= against else entries
+        may_turn = any(each.is_leg or each.closes for each in entries) or total(map(self.units_of, entries)) > against
+        return entries if may_turn or against <= 0 else ()
 
     def named(self, side: Side) -> str:
         """The ids of its open orders of this side."""

@@ -185,6 +185,40 @@ async def test_a_close_ends_a_second_leg_that_was_just_sent(tmp_path: Path, ask:
         await is_flat(scene, engine)
 
 
+WORKS = pytest.mark.parametrize("filled", [0, 10, 25], ids=["nothing", "a part", "all before the cancel"])
+
+
+@WORKS
+@ASKS
+@pytest.mark.parametrize(("way", "side"), [("sized", "SELL"), ("sized", "BUY"), ("open", "SELL"), ("target", "SELL")])
+async def test_a_close_while_one_order_turns_the_position_ends_flat(
+    tmp_path: Path, way: str, side: str, ask: Ask, filled: int
+) -> None:
+    """What has filled of it, or fills before the cancel comes, may have turned the position by then: that is closed too."""
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        await held_against(scene, engine, side)
+        order = await sent(engine, await turns(engine, **turning(way, side)))
+        if filled == 25:
+            await scene.control.lay(Fault(kind=FaultKind.REQUEST_HELD, on=Point.CANCEL, nth=1, seconds=3))
+        elif filled:
+            await fills(scene, engine, order, filled)
+        last = await ask(engine, side)
+        if filled == 25:
+            await scene.control.fill(order.broker_order_id or "", D(25), D(500))
+        await is_flat(scene, engine)
+        assert (await engine.orders.get(last.order_id)).status is OrderStatus.FILLED
+
+
+async def test_a_close_of_a_part_leaves_an_order_that_turns_the_position(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND, limits=SHORTS) as scene, scene.living() as engine:
+        await holding(scene, engine)
+        order = await sent(engine, await turns(engine, **WAYS["sized"]))
+        part = await engine.execute.execute(an_exit("part", quantity=19))
+        assert await code_of(scene, part) == "already_closing"
+        await fills(scene, engine, order, 25)
+        assert await held(engine) == -5
+
+
 WAITING: dict[str, dict[str, Any]] = {
     "more": {"side": "BUY", "quantity": 5},
     "beyond": {"side": "SELL", "quantity": 25},

@@ -348,11 +348,11 @@ BUYING = an_order(1, "BUY", "5", role="ENTRY")
         (standing(4, STOP, BUYING), MARKETABLE, 9, "SELL 4, SELL 20 cancelled first"),
         (standing(0, BUYING), MARKETABLE, 5, "waits"),
         (standing(0, BUYING), RESTING, 5, "waits"),
-        (standing(0, BUYING), MARKETABLE, 6, "SELL 6"),
+        (standing(0, BUYING), MARKETABLE, 6, "waits"),
         (standing(0), MARKETABLE, 6, "SELL 6"),
     ],
 )
-def test_a_sale_for_money_is_of_no_more_than_there_is_and_else_as_one_of_so_many_units(
+def test_a_sale_for_money_is_of_no_more_than_there_is_or_comes(
     has: Standing, sale: dict[str, Any], worth: int, expected: str
 ) -> None:
     """At a limit above the price it is of fewer."""

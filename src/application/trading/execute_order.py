@@ -582,7 +582,7 @@ class ExecuteOrder:
         waited_for_orders = waited is not None and waited.reason in WAITS_FOR_ORDERS
         entries = () if gathered.shares or sized.is_first_leg else _entries_met(signal, sized)
         if waited is not None and waited_for_orders:
-            entries = tuple(each for each in entries if each in waited.orders)
+            entries = tuple(each for each in entries if each in waited.orders) or _legs_left(sized, waited)
         is_away = self._halts.now.is_waiting_for_broker(gateway.account_id, is_spared=sized.intent.terms.passes_halt)
         needs_leg = sized.is_first_leg and not (waited is not None and waited.has_second_leg)
         is_in_the_way = bool(entries or sized.in_the_way or sized.in_doubt or needs_leg)
@@ -710,6 +710,16 @@ def _entries_met(signal: Signal, sized: SizedIntent) -> tuple[UUID, ...]:
     is_of_any_side = signal.side is None and not sized.of_product.own.quantity
     entries = sized.of_product.entries_for(None if is_of_any_side else sized.intent.terms.side)
     return tuple(dict.fromkeys(order.order_id for order in (*entries, *sized.superseded)))
+
+
+def _legs_left(sized: SizedIntent, waited: Waited) -> tuple[UUID, ...]:
+    """What opens after the closing leg that an exit of the other side waited for: sent by now, or about to be."""
+    if sized.intent.terms.position_effect is not PositionEffect.CLOSE:
+        return ()
+    has, way = sized.of_product, sized.intent.terms.side.opposite
+    sent = (each for each in has.orders if each.is_second_leg)
+    waiting = (each for each in has.later if each.wait is not None and not set(waited.orders).isdisjoint(each.wait.orders))
+    return tuple(each.order_id for each in (*sent, *waiting) if each.is_second_leg and each.side is way)
 
 
 def _invalid(code: str, message: str) -> Refused:

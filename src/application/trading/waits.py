@@ -64,6 +64,8 @@ class Waits:
         obstacles = obstacles._replace(
             entries=entries, needs_leg=needs_leg, others=_ids(sized.in_the_way), doubts=_ids(sized.in_doubt)
         )
+        if sized.superseded:  # they may have turned the position round when they are over
+            signal = signal.whatever_the_side()
         _, limits = gateway.terms.limits_in(intent.instrument.currency)
         wait = wait_for(obstacles, signal.to_json(), intent.terms, limits.max_signal_age_seconds)
         if wait is None or sized.problem is not None or is_unprotected(intent, gateway.terms.mode):
@@ -132,7 +134,7 @@ class Waits:
         for each in (*standing.later, *standing.orders):
             if order.order_id in each.awaits and each.wait is not None and each.terms is not None and not each.awaits_own_entries:
                 side = Signal.restored(each.wait.signal).side
-                ends = to_cancel(WaitReason.ORDERS, each.terms, [order], own, side, exit_cancels_entry=limits.exit_cancels_entry)
+                ends = to_cancel(each.wait.reason, each.terms, [order], own, side, exit_cancels_entry=limits.exit_cancels_entry)
                 if ends:
                     return each.order_id
         return None

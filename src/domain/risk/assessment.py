@@ -88,6 +88,7 @@ OPENING_RULES: tuple[Rule, ...] = (
     across_zero,
     order_quantity,
     order_value,
+    daily_trade_count,
     repeated,
 )
 """What the opening leg of a reversal would not pass either once the closing one is filled: asked before that leaves."""
@@ -181,7 +182,8 @@ def assess_opening(
     """
     side, closes = first.terms.side, first.units or ZERO
     part = None if view.part is None else view.part._replace(account=view.part.account.once_filled(side, closes))
-    view = view._replace(exposure=view.exposure.once_filled(side, closes), part=part)
+    view = view._replace(exposure=view.exposure.once_filled(side, closes), part=part, trades_today=view.trades_today + 1)
+    levels = [each._replace(view=each.view._replace(trades_today=each.view.trades_today + 1)) for each in levels]
     opening = first._replace(terms=first.terms.but(quantity=opens, notional=None, position_effect=PositionEffect.OPEN))
     case = RiskCase.of(opening, view, limits)._replace(is_reducing=False)
     return next(_refusals(case, limits, OPENING_RULES, levels), None)
