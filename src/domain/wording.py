@@ -17,7 +17,7 @@ def listed(named: Mapping[str, Any]) -> str:
 
 def plain(value: Any) -> str:
     if isinstance(value, Decimal):
-        return f"{value or value.copy_abs():f}"  # zero has no sign
+        return f"{value:f}"
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 

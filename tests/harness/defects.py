@@ -140,8 +140,17 @@ def forgets_what_waits(engine: Engine) -> None:
 
 
 def opens_before_it_has_closed(engine: Engine) -> None:
-    """The second leg of a reversal waits for nothing, and is taken for an order like any other."""
+    """The second leg of a reversal waits for nothing, is taken for an order like any other, and no rule knows that its broker takes
+    nothing across zero.
+    """
     waits: Any = engine.execute._waits
+    gate: Any = engine.execute._gate
+    view_of = gate._view
+
+    def crossing(*asked: Any) -> Any:
+        view, limits = view_of(*asked)
+        return view._replace(crosses_zero=True), limits
+
     waiting: Any = engine._rooms.trading.waiting
     is_due = waits.is_due
 
@@ -154,6 +163,7 @@ def opens_before_it_has_closed(engine: Engine) -> None:
             return after_first_leg(signal, first)
         return Follows(signal.model_copy(update={"quantity": max(signal.quantity - first.quantity, Decimal(1))}))
 
+    _instead(gate, _view=crossing)
     _instead(waits, is_due=at_once)
     _instead(waiting, _what_follows=follows)
 

@@ -16,7 +16,8 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position import Position
-from liveorder.domain.risk import SWITCHES, Exposure, OpenSide, Proposal, RiskView, Stake, assess
+from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, Stake, assess
+from liveorder.domain.risk.assessment import EXIT_RULES
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import OrderRole, OrderType, Side
 from tests.builders import KEY, SENT, SESSION, START, intent, order_of, then, unknown
@@ -243,10 +244,10 @@ proposals = st.builds(
 
 
 @given(proposals, views)
-def test_an_order_that_only_reduces_is_stopped_by_switches_alone(order: Proposal, seen: RiskView) -> None:
+def test_an_order_that_only_reduces_is_stopped_by_the_rules_of_exits_alone(order: Proposal, seen: RiskView) -> None:
     said = assess(order, seen, NARROW)
     if said.is_reducing and said.refusal is not None:
-        assert said.refusal.code in {rule.__name__ for rule in SWITCHES}
+        assert said.refusal.code in {rule.__name__ for rule in EXIT_RULES}
 
 
 @given(proposals, views)

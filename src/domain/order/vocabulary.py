@@ -5,8 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
-from liveorder.domain.wording import plain
-
 
 class RejectReason(StrEnum):
     """Why an order is REJECTED."""
@@ -70,4 +68,4 @@ NOT_BEGUN = "NotBegun"
 
 def decimal_text(value: Decimal) -> str:
     """A figure as it is stored among `Approved.figures` and shown: plain digits, no exponent."""
-    return plain(value)
+    return f"{value or value.copy_abs():f}"  # zero has no sign
