@@ -72,7 +72,7 @@ killmatrix-positions: $(TOOLS)
 		--results var/killmatrix/positions-$(SEED).jsonl --page docs/reliability.md
 
 killmatrix-slice: $(TOOLS)
-	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)
+	$(BIN)/python -m tests.crash.killmatrix --kills 400 --seed $(SEED)
 
 # Each seed is one history; a failing one is told in its shortest form.
 # So does this, as long as the code is the same.
@@ -80,7 +80,7 @@ simulate: $(TOOLS)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --results var/simulation/results.jsonl --page docs/reliability.md
 
 simulate-slice: $(TOOLS)
-	$(BIN)/python -m tests.simulation --seeds 2000
+	$(BIN)/python -m tests.simulation --seeds 1500
 
 # Each setting and each field of a signal ignored, one after the other: its row in tests/effects must fail.
 mutations: $(TOOLS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from tests.engine.scenes import Scene, a_scene, a_signal, until
 from tests.engine.test_making_way import STOP, code_of
 from tests.engine.test_reversals import APART, WAYS, holding, turns
 from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills, held
-from tests.engine.test_waiting_orders import EARLY, THE_OPEN
+from tests.engine.test_waiting_orders import THE_OPEN
 
+JUST_BEFORE = THE_OPEN - timedelta(seconds=20)
 AGED = SHORTS.model_copy(update={"max_signal_age_seconds": 900.0})
 OF_SHORT = {"side": "BUY", "order_type": "STOP", "stop_price": "700", "role": "STOP_LOSS"}
 BRACKETS: dict[str, dict[str, Any]] = {
@@ -54,7 +56,7 @@ async def turns_round(scene: Scene, engine: Any) -> None:
 async def test_a_bracket_leaves_its_entry_that_waits_for_the_open(
     tmp_path: Path, stop: dict[str, Any], sized: dict[str, Any]
 ) -> None:
-    async with a_scene(tmp_path, BY_HAND, limits=AGED, start=EARLY) as scene, scene.living() as engine:
+    async with a_scene(tmp_path, BY_HAND, limits=AGED, start=JUST_BEFORE) as scene, scene.living() as engine:
         entry = await engine.execute.execute(a_signal("in", quantity=10, hours="next_open"))
         guard = await engine.execute.execute(an_exit("guard", **sized, **stop))
         assert (entry.is_waiting, guard.is_waiting) == (True, True)

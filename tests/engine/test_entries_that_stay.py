@@ -84,7 +84,7 @@ async def test_it_waits_until_the_entry_has_ended_and_goes_by_what_is_held_then(
             await scene.dies(engine)
             engine = scene.engine()
             await engine.start(wait_for_lease=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(10)
         assert not (await engine.orders.get(more.order_id)).cancels
         assert not (await engine.orders.get(guard.order_id)).cancels
         filled = {"filled": 5, "part": 2, "cancelled": 0}[ends]

@@ -154,8 +154,11 @@ async def long_of_20_and_a_stop(engine: Engine, side: Side, **fields: Any) -> Li
     return await engine.execute.execute(a_signal("stop", side=side.opposite, quantity=20, **stop | fields))
 
 
-@pytest.mark.parametrize("of_table", [None, of_trend, of_spy], ids=["account", "strategy", "symbol"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("way", "of_table"),
+    [*((way, None) for way in WAYS), ("sized", of_trend), ("target", of_spy)],
+    ids=[*WAYS, "sized, of a strategy", "target, of a symbol"],
+)
 @pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
 @pytest.mark.parametrize("legs", LEGS)
 async def test_a_reversal_that_repeats_is_refused_whole(tmp_path: Path, legs: str, side: Side, way: str, of_table: Any) -> None:
