@@ -170,8 +170,10 @@ def _superseded(signal: Signal, side: Side, by: Basis) -> tuple[OpenExposure, ..
     own = by.standing.own
     if not by.may_cancel or signal.role in GUARDS or (own.quantity and side is not own.closing_side):
         return ()
-    may_turn = own.taken_by(side) > abs(own.quantity) > 0
-    ended = tuple(each for each in by.standing.orders if each.side is side and (each.opens or (may_turn and not each.closes)))
+    own_side = [each for each in by.standing.orders if each.side is side]
+    under_way = total(by.standing.units_of(each) for each in own_side if not (each.closes and each.rests))
+    may_turn = under_way > abs(own.quantity) > 0
+    ended = tuple(each for each in own_side if each.opens or (may_turn and not each.closes))
     once = replace(by, standing=by.standing.once_cancelled(ended))
     wanted, left = _wanted(signal, abs(own.quantity), by), closing_leg(exits_met(signal, side, once), side, once)
     return ended if wanted is not None and wanted >= left else ()

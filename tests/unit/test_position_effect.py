@@ -330,6 +330,32 @@ def test_a_sized_sale_without_an_effect_where_nothing_may_be_short(
     assert not amount({**sale, "quantity": quantity}, has, limits=SHORTS).awaits_entries
 
 
+TURN, PART, LEAVES = (
+    an_order(number, "SELL", units, role=role)
+    for number, units, role in ((7, "25", "ENTRY"), (8, "15", "ENTRY"), (9, "10", "EXIT"))
+)
+
+
+@pytest.mark.parametrize(
+    ("has", "closes", "expected", "ends"),
+    [
+        (standing(20, TURN), {}, "SELL 20 CLOSE", [TURN]),
+        (standing(20, TURN), {"quantity": 20}, "SELL 20 CLOSE", [TURN]),
+        (standing(20, TURN), {"quantity": 19}, "already_closing", []),
+        (standing(20, TURN), {"role": "STOP_LOSS"}, "already_closing", []),
+        (standing(20, PART, LEAVES), {}, "SELL 10 CLOSE", [PART]),
+        (standing(20, PART, STOP), {}, "SELL 5 CLOSE, SELL 20 cancelled first", []),
+        (standing(0, TURN), {}, "nothing_to_close", []),
+    ],
+)
+def test_a_close_of_all_ends_an_order_that_may_turn_the_position_first(
+    has: Standing, closes: dict[str, Any], expected: str, ends: list[OpenExposure]
+) -> None:
+    """Not where exits that make way are all that would take it beyond zero."""
+    found = amount(SELL | CLOSE | closes, has, limits=SHORTS)
+    assert (came_to(found), [*found.superseded]) == (expected, ends)
+
+
 BUYING = an_order(1, "BUY", "5", role="ENTRY")
 
 
