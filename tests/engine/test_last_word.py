@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine.engine import Engine
-from liveorder.domain.errors import BrokerError, LiveOrderError
+from liveorder.domain.errors import BrokerError, InvalidInput, LiveOrderError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
@@ -217,6 +217,20 @@ async def test_a_close_of_a_part_leaves_an_order_that_turns_the_position(tmp_pat
         assert await code_of(scene, part) == "already_closing"
         await fills(scene, engine, order, 25)
         assert await held(engine) == -5
+
+
+async def test_a_person_who_closes_what_is_not_held_is_told_of_what_may_open_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, APART, limits=SHORTS) as scene, scene.living() as engine:
+        with pytest.raises(InvalidInput, match="see `liveorder positions`"):
+            await engine.close_positions.close("before", "ann", "SPY")
+        await holding(scene, engine)
+        await fills(scene, engine, await sent(engine, await turns(engine, **WAYS["sized"])), 20)
+        leg = await sent(engine, await second(engine))
+        for symbol in ("SPY", None):
+            with pytest.raises(InvalidInput, match=f"order {leg.order_id} may still trade: cancel it"):
+                await engine.close_positions.close("now", "ann", symbol)
+        with pytest.raises(InvalidInput, match="see `liveorder positions`"):
+            await engine.close_positions.close("another", "ann", "QQQ")
 
 
 WAITING: dict[str, dict[str, Any]] = {

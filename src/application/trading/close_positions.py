@@ -17,10 +17,11 @@ from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.errors import InvalidInput, LiveOrderError
 from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.position_booking import HoldingKey
+from liveorder.domain.position_booking import HoldingKey, holding_key
 from liveorder.domain.resent_signal import SignalContentDiffers
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import ZERO, PositionEffect, Product, total
+from liveorder.domain.wording import few
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class ClosePositions:
         """Close what is held of `symbol`, which is a symbol or the key of an instrument; None: everything. The same `name` again
         gives the same order of each holding, whenever and of how much that was: name and holding say what is meant.
 
-        Raises `InvalidInput` for an account that is not traded, and where nothing of it is held.
+        Raises `InvalidInput` for an account that is not traded, and where nothing of it is held; that names what may change this.
         """
         if account_id not in (None, *self._gateways):
             raise InvalidInput("account", f"{account_id} is not traded here", f"name one of {', '.join(self._gateways)}")
@@ -76,7 +77,11 @@ class ClosePositions:
         if not held:
             whose = "" if strategy_name is None else f" by {strategy_name}"
             what = "nothing is held" if symbol is None else f"{symbol} is not held"
-            raise InvalidInput("symbol", what + whose, "see `liveorder positions`")
+            unfinished = [order for each in accounts for order in self._orders.unfinished(each)]
+            coming = [order for order in unfinished if order.may_trade and _fits(holding_key(order.intent), symbol, strategy_name)]
+            named = few(order.order_id for order in coming)
+            remedy = f"order {named} may still trade: cancel it" if coming else "see `liveorder positions`"
+            raise InvalidInput("symbol", what + whose, remedy)
         for each in held:
             await self._close(each, f"{name}-{each.named}", operator, closed)
         return closed
