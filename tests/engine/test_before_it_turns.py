@@ -13,7 +13,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import Side
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
-from tests.engine.scenes import Scene, a_scene, a_signal, until
+from tests.engine.scenes import Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_making_way import STOP, code_of
 from tests.engine.test_reversals import APART, WAYS, holding, turns
 from tests.engine.test_waiting_exits import BY_HAND, SHORTS, an_exit, fills, held
@@ -109,6 +109,23 @@ async def test_an_exit_of_the_other_side_ends_flat(tmp_path: Path, close: str, w
             await fills(scene, engine, out, 5)
         assert await held(engine) == 0
         assert [each for each in engine.orders.unfinished() if each.terms.role == "ENTRY"] == []
+
+
+@pytest.mark.parametrize("out", [*CLOSES.values(), OF_SHORT, OF_SHORT | {"quantity": 10}], ids=[*CLOSES, "stop", "sized stop"])
+async def test_what_can_be_turned_no_more_is_waited_for_no_longer(tmp_path: Path, out: dict[str, Any]) -> None:
+    """It waited for an entry that would open a short; a long position came in between, which that entry cannot turn round."""
+    async with (
+        a_scene(tmp_path, BY_HAND, limits=SHORTS.model_copy(update={"exit_cancels_entry": False})) as scene,
+        scene.living() as engine,
+    ):
+        entry = await working(engine, await engine.execute.execute(a_limit("short", side="SELL", quantity=10, limit_price="600")))
+        bought = await working(engine, await engine.execute.execute(a_signal("long", quantity=10)))
+        leaves = await engine.execute.execute(an_exit("out", **out))
+        assert leaves.is_waiting
+        await fills(scene, engine, bought, 10)
+        await until(lambda: engine.orders.unfinished_with(leaves.order_id) is None)
+        assert await code_of(scene, leaves) == "close_would_add"
+        assert not (await engine.orders.get(entry.order_id)).cancels
 
 
 @pytest.mark.parametrize("venue", [BY_HAND, APART], ids=["one order", "two legs"])

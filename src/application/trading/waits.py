@@ -100,12 +100,15 @@ class Waits:
 
     def _needs_no_more(self, gateway: Gateway, order: LiveOrder, wait: WaitBegan) -> bool:
         """Of what guards a position, and of a plain sale: whether so much of its entry is filled by now, or cancelled, that it need
-        not wait for the rest.
+        not wait for the rest. Of an exit on the side that adds to what is held by now: whether none of these can turn that round.
         """
         signal, intent, is_plain = Signal.restored(wait.signal), order.intent, order.terms.position_effect is None
+        standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, order.order_id)
+        has = standing.under(intent.terms.product, gateway.terms.default_product)
+        if not is_plain and signal.side is not None and has.own.closing_side is signal.side.opposite:
+            return not any(each.order_id in wait.orders for each in (*has.entries_for(signal.side), *has.later))
         if signal.quantity is None or not (is_plain or order.terms.role in GUARDS):
             return False
-        standing = self._risk.standing(intent.account_id, intent.strategy_name, intent.instrument, order.order_id)
         limits = gateway.terms.sizing_limits(intent.strategy_name, intent.instrument)
         by = Basis(intent.instrument, None, limits, False, standing, product=gateway.terms.default_product, order_id=order.order_id)
         amount = amount_of(signal, by)
