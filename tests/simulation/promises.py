@@ -27,7 +27,7 @@ from liveorder.domain.position_owner import FLATTEN
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.trading_halt import HaltReason, TradingHalted, account_scope
-from liveorder.domain.values import Side
+from liveorder.domain.values import Side, total
 from liveorder.infrastructure.eventstore.foreign_events import EventReader
 from liveorder.infrastructure.eventstore.integrity import inspect
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -109,14 +109,21 @@ def is_to_be_cancelled(order: LiveOrder, environment: Environment) -> bool:
 
 
 def waits_for_what_rests(order: LiveOrder, environment: Environment) -> bool:
-    """Whether it may wait until the market comes to another order, which nothing cancels for it: the first leg of a reversal, or
-    what is bought of what a plain sale is to sell.
+    """Whether it may wait until the market comes to another order, which nothing cancels for it: the first leg of a reversal, what
+    is bought of what a plain sale is to sell, or, of an exit that adds to what is held, what may turn that round.
     """
     if order.wait is None or not order.is_waiting:
         return False
-    is_plain_sale = order.wait.reason is WaitReason.ENTRY and order.terms.position_effect is None
-    awaited = (environment.auditor.orders[each] for each in order.wait.orders)
-    return (is_plain_sale or order.wait.reason is WaitReason.LEG) and not all(each.status.is_closed for each in awaited)
+    orders, waits_for_entry = environment.auditor.orders, order.wait.reason is WaitReason.ENTRY
+    awaited = [each for each in map(orders.__getitem__, order.wait.orders) if not each.status.is_closed]
+    may_wait = order.wait.reason is WaitReason.LEG or (waits_for_entry and order.terms.position_effect is None)
+    if waits_for_entry and not may_wait:
+        whose = order.intent.strategy_name, order.intent.instrument.key
+        own = [each for each in orders.values() if (each.intent.strategy_name, each.intent.instrument.key) == whose]
+        held = total(each.terms.side.signed(each.filled_quantity) for each in own)
+        coming = total(order.terms.side.opposite.signed(each.remaining_quantity) for each in awaited)
+        may_wait = order.terms.side.signed(held) > 0 and order.terms.side.signed(held + coming) < 0
+    return may_wait and bool(awaited)
 
 
 def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool, may_wait: bool) -> Iterator[Violation]:
